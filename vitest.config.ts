@@ -1,11 +1,23 @@
 import { defineConfig } from 'vitest/config'
 
-/** Files run in parallel workers; servers are shared through `test/support`, never started per file. */
+/**
+ * `unit` needs no server. `real` starts one Kubernetes API server and two PostgreSQL servers for the whole run and
+ * hands out their addresses (`test/support/servers.ts`); a test makes names of its own and shares them.
+ */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 240_000,
     passWithNoTests: false,
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+        },
+      },
+    ],
   },
 })
