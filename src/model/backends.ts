@@ -24,6 +24,8 @@ export interface PostgresAccess {
   readonly password: string
   readonly database: string
   readonly tls: boolean
+  /** PEM of the authority that signed the server's certificate, where it is not one that the system trusts. */
+  readonly ca?: string
 }
 
 export interface KubernetesSnapshot {
