@@ -51,6 +51,8 @@ export interface KubernetesWorld {
   /** Namespaces whose pods every tenant may reach, and the pods that may enter (from the platform document). */
   readonly sharedNamespaces: readonly string[]
   readonly systemNamespace?: string
+  /** The namespace label whose value names the tenant; `ringfence.dev/tenant` when absent. */
+  readonly tenantLabel?: string
 }
 
 /** The catalogs of one PostgreSQL server, as far as isolation needs them. Rows as read; oids as strings. */
