@@ -5,22 +5,11 @@
 import type { JsonObject } from '../model/json.ts'
 import type { Drift } from '../model/driver.ts'
 import type { Address } from '../model/resource.ts'
+import type { Condition, Phase } from '../model/status.ts'
 import type { TenantDocument } from '../model/tenant.ts'
 import type { Report } from '../model/verdict.ts'
 
-export const phases = ['Pending', 'Provisioning', 'Ready', 'Rendered', 'Degraded', 'TearingDown', 'Gone'] as const
-export type Phase = (typeof phases)[number]
-
-/** Kubernetes' condition shape. Types: Ready, Verified, NameConflict, IsolationBroken, and one per layer. */
-export interface Condition {
-  readonly type: string
-  readonly status: 'True' | 'False' | 'Unknown'
-  readonly reason: string
-  readonly message: string
-  readonly lastTransitionTime: string
-  /** When the engine looks again, where the condition is a failure. */
-  readonly nextRetryTime?: string
-}
+export { type Condition, type Phase, phases } from '../model/status.ts'
 
 export interface TenantView {
   readonly apiVersion: 'ringfence.dev/v1alpha1'
