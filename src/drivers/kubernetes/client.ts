@@ -1,0 +1,180 @@
+/**
+ * A lean client of the Kubernetes API on undici: connections that are kept, JSON in and out, one error type. Knows
+ * verbs and paths, not what the objects mean. Objects stay plain JSON, so that no field is lost on the way.
+ */
+import { Pool, type Dispatcher } from 'undici'
+import type { ClusterAccess } from '../../model/backends.ts'
+import { RingfenceError } from '../../model/errors.ts'
+import type { JsonObject } from '../../model/json.ts'
+import { answerError, transportError, type Asked } from './status.ts'
+
+export interface RequestOptions {
+  readonly query?: { readonly [name: string]: string | number | boolean | undefined }
+  readonly body?: JsonObject | readonly JsonObject[]
+  /** `application/json` unless it is a patch. */
+  readonly contentType?: string
+  readonly accept?: string
+  readonly signal: AbortSignal
+  /** Epoch milliseconds. */
+  readonly deadlineMs: number
+}
+
+export interface StreamOptions extends Omit<RequestOptions, 'deadlineMs' | 'body'> {
+  /** A stream on which nothing arrives for this long counts as cut. */
+  readonly silenceMs: number
+  /** Called when the server has accepted the request. */
+  readonly opened?: () => void
+}
+
+export interface ClientOptions {
+  /** Connections for plain requests; watches have their own. */
+  readonly connections?: number
+  readonly userAgent?: string
+}
+
+export interface KubernetesClient {
+  request(method: Dispatcher.HttpMethod, path: string, options: RequestOptions): Promise<JsonObject>
+  /** The lines of an endless answer, each one JSON value as text. Throws when the stream breaks or falls silent. */
+  stream(path: string, options: StreamOptions): AsyncIterable<string>
+  close(): Promise<void>
+}
+
+/** How long a call may take that has no deadline of its own (facts, discovery, lists for a snapshot). */
+export const defaultTimeoutMs = 30_000
+
+/** Opens no connection until the first request. */
+export function createKubernetesClient(access: ClusterAccess, options: ClientOptions = {}): KubernetesClient {
+  const url = new URL(access.server)
+  const prefix = url.pathname.replace(/\/+$/, '')
+  const connect = {
+    timeout: 10_000,
+    ...(access.ca === undefined ? {} : { ca: access.ca }),
+    ...(access.certificate === undefined ? {} : { cert: access.certificate.cert, key: access.certificate.key }),
+  }
+  const calls = new Pool(url.origin, { connections: options.connections ?? 16, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 120_000, connect })
+  const watches = new Pool(url.origin, { connections: null, keepAliveTimeout: 1_000, connect })
+  const headers = async (accept: string | undefined, contentType: string | undefined): Promise<Record<string, string>> => ({
+    accept: accept ?? 'application/json',
+    'user-agent': options.userAgent ?? 'ringfence',
+    ...(contentType === undefined ? {} : { 'content-type': contentType }),
+    ...(access.token === undefined ? {} : { authorization: `Bearer ${await access.token()}` }),
+  })
+
+  return {
+    async request(method, path, call) {
+      const asked: Asked = { method, path }
+      const limit = limitOf(call.signal, call.deadlineMs)
+      let started = false
+      try {
+        limit.signal.throwIfAborted()
+        const body = call.body === undefined ? null : JSON.stringify(call.body)
+        const sentHeaders = await headers(call.accept, body === null ? undefined : (call.contentType ?? 'application/json'))
+        limit.signal.throwIfAborted()
+        started = true
+        const answer = await calls.request({
+          method,
+          path: prefix + path,
+          query: present(call.query),
+          headers: sentHeaders,
+          body,
+          signal: limit.signal,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        })
+        const text = await answer.body.text()
+        if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, text)
+        return parseObject(asked, text)
+      } catch (error) {
+        if (error instanceof RingfenceError) throw error
+        throw transportError(asked, error, limit.ended(), started)
+      } finally {
+        limit.release()
+      }
+    },
+
+    async *stream(path, call) {
+      const asked: Asked = { method: 'WATCH', path }
+      const limit = limitOf(call.signal, Number.POSITIVE_INFINITY)
+      try {
+        limit.signal.throwIfAborted()
+        const answer = await watches.request({
+          method: 'GET',
+          path: prefix + path,
+          query: present(call.query),
+          headers: await headers(call.accept, undefined),
+          signal: limit.signal,
+          headersTimeout: call.silenceMs,
+          bodyTimeout: call.silenceMs,
+          blocking: true,
+        })
+        if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, await answer.body.text())
+        call.opened?.()
+        yield* lines(answer.body)
+      } catch (error) {
+        if (error instanceof RingfenceError) throw error
+        throw transportError(asked, error, limit.ended(), true)
+      } finally {
+        limit.release()
+        limit.cancel()
+      }
+    },
+
+    async close() {
+      await Promise.all([calls.destroy(), watches.destroy()])
+    },
+  }
+}
+
+/** Splits a byte stream into its non-empty lines; UTF-8 sequences that are cut by a chunk border are kept together. */
+async function* lines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of body) {
+    const text = decoder.decode(chunk, { stream: true })
+    if (!text.includes('\n')) {
+      rest += text
+      continue
+    }
+    const parts = (rest + text).split('\n')
+    rest = parts.pop() ?? ''
+    for (const part of parts) if (part !== '') yield part
+  }
+}
+
+function parseObject(asked: Asked, text: string): JsonObject {
+  try {
+    return JSON.parse(text) as JsonObject
+  } catch (error) {
+    throw new RingfenceError('Unreadable', `${asked.method} ${asked.path}: the answer is not JSON`, { ...asked, sent: true }, error)
+  }
+}
+
+const present = (query: RequestOptions['query']): Record<string, string> =>
+  Object.fromEntries(Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])))
+
+/** One signal out of the caller's signal and deadline; remembers which of the two ended it, leaves no listener behind. */
+function limitOf(signal: AbortSignal, deadlineMs: number) {
+  const controller = new AbortController()
+  let ended: 'aborted' | 'deadline' | undefined
+  const end = (why: 'aborted' | 'deadline') => {
+    ended ??= why
+    controller.abort()
+  }
+  const abort = () => end('aborted')
+  let timer: NodeJS.Timeout | undefined
+  if (signal.aborted) abort()
+  else if (deadlineMs <= Date.now()) end('deadline')
+  else {
+    signal.addEventListener('abort', abort, { once: true })
+    if (Number.isFinite(deadlineMs)) timer = setTimeout(() => end('deadline'), Math.min(deadlineMs - Date.now(), 0x7fff_ffff))
+  }
+  return {
+    signal: controller.signal,
+    ended: () => ended,
+    cancel: () => controller.abort(),
+    release: () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    },
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Connections to one PostgreSQL server: a small pool on the control plane's own database, and short-lived connections
+ * into tenants' databases, a few at a time. Bounds every call by its deadline (told to the server as time-outs, so that
+ * a stalled process leaves nothing half done) and by its abort signal. Knows nothing of roles or tenants.
+ */
+import pg from 'pg'
+import type { PostgresAccess } from '../../model/backends.ts'
+import { RingfenceError } from '../../model/errors.ts'
+import { classify } from './errors.ts'
+
+/** What bounds a call; `Call` of the driver contract is one. */
+export interface Limits {
+  readonly signal: AbortSignal
+  /** Epoch milliseconds. */
+  readonly deadlineMs: number
+}
+
+/** One connection, lent for one call. */
+export interface Session {
+  query<Row = unknown>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>
+  /** Runs `work` between BEGIN and COMMIT; anything thrown rolls back. */
+  transaction<T>(work: () => Promise<T>, begin?: string): Promise<T>
+  /** Whether a statement of the caller's was sent: from then on a lost answer may mean that it was carried out. */
+  readonly sent: boolean
+}
+
+export interface Connections {
+  run<T>(what: string, limits: Limits, work: (session: Session) => Promise<T>): Promise<T>
+  /** The same inside another database, on a connection of its own that is closed after. */
+  inside<T>(database: string, what: string, limits: Limits, work: (session: Session) => Promise<T>): Promise<T>
+  /** `server_version_num`: 180004 is 18.4. Read once. */
+  version(limits: Limits): Promise<number>
+  close(): Promise<void>
+}
+
+export interface ConnectionOptions {
+  /** Connections on our own database. */
+  readonly poolSize?: number
+  /** Connections into tenants' databases at one time. */
+  readonly insideSize?: number
+}
+
+/** Answers that should have come but did not are given up this long after the server's own time-out. */
+const graceMs = 500
+const connectTimeoutMs = 10_000
+
+export function createConnections(access: PostgresAccess, options: ConnectionOptions = {}): Connections {
+  const config: pg.ClientConfig = {
+    host: access.host,
+    port: access.port,
+    user: access.user,
+    password: access.password,
+    database: access.database,
+    ssl: access.tls ? { rejectUnauthorized: true } : false,
+    application_name: 'ringfence',
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    // Startup options win over settings of the database and the role: nothing of a tenant's shadows a built-in name.
+    options: '-c search_path=pg_catalog,pg_temp -c client_min_messages=error -c standard_conforming_strings=on -c default_transaction_read_only=off',
+  }
+  const pool = new pg.Pool({ ...config, max: options.poolSize ?? 4, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
+  // An idle connection that dies is replaced at its next use; without a listener it would end the process.
+  pool.on('error', () => undefined)
+  const insideSlots = slots(options.insideSize ?? 4)
+  let version: number | undefined
+
+  async function lend<T>(client: pg.ClientBase, what: string, limits: Limits, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = sessionOn(client, what, limits.signal)
+    const stopWatching = watch(client, limits, cancel)
+    try {
+      version ??= Number((await session.raw<{ v: string }>("SELECT current_setting('server_version_num') AS v"))[0]?.v)
+      await session.raw(timeouts(version, limits))
+      return await work(session)
+    } finally {
+      stopWatching()
+    }
+  }
+  /** Asks the server to stop the statement; the connection itself is cut by the caller when that does not help. */
+  function cancel(pid: number): void {
+    pool.query('SELECT pg_cancel_backend($1)', [pid]).catch(() => undefined)
+  }
+  const run: Connections['run'] = async (what, limits, work) => {
+    checkLimits(what, limits)
+    const client = await pool.connect().catch((error: unknown) => {
+      throw classify(error, what, limits.signal)
+    })
+    let broken = true
+    try {
+      const result = await lend(client, what, limits, work)
+      broken = false
+      return result
+    } catch (error) {
+      const known = classify(error, what, limits.signal)
+      // A refusal by the server leaves a clean connection (transactions were rolled back); anything else does not.
+      broken = known.facts['sqlstate'] === undefined
+      throw known
+    } finally {
+      client.release(broken)
+    }
+  }
+  return {
+    run,
+    inside: (database, what, limits, work) =>
+      insideSlots(async () => {
+        checkLimits(what, limits)
+        const client = new pg.Client({ ...config, database })
+        client.on('error', () => undefined)
+        try {
+          await client.connect()
+          return await lend(client, what, limits, work)
+        } catch (error) {
+          throw classify(error, what, limits.signal)
+        } finally {
+          await client.end().catch(() => undefined)
+        }
+      }),
+    version: async (limits) => version ?? (await run('read the server version', limits, async () => version ?? 0)),
+    close: async () => {
+      await pool.end()
+    },
+  }
+}
+
+function checkLimits(what: string, limits: Limits): void {
+  if (limits.signal.aborted) throw new RingfenceError('Aborted', `${what}: called off before it began`)
+  if (limits.deadlineMs <= Date.now()) throw new RingfenceError('Timeout', `${what}: its deadline passed before it began`)
+}
+
+/** The server gives up by itself at the deadline, also when we have stalled inside a transaction. */
+function timeouts(version: number, limits: Limits): string {
+  const leftMs = Math.max(1, Math.min(limits.deadlineMs - Date.now(), 2_000_000_000))
+  const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
+  if (version >= 170_000) names.push('transaction_timeout')
+  return `SELECT ${names.map((name) => `set_config('${name}', '${leftMs}', false)`).join(', ')}`
+}
+
+interface RawSession extends Session {
+  raw<Row>(text: string): Promise<readonly Row[]>
+}
+
+function sessionOn(client: pg.ClientBase, what: string, signal: AbortSignal): RawSession {
+  let sent = false
+  const ask = async <Row>(text: string, values?: readonly unknown[]): Promise<readonly Row[]> => {
+    try {
+      const result = values === undefined ? await client.query(text) : await client.query(text, [...values])
+      return result.rows as Row[]
+    } catch (error) {
+      throw classify(error, what, signal)
+    }
+  }
+  const query: Session['query'] = (text, values) => {
+    if (signal.aborted) return Promise.reject(new RingfenceError('Aborted', `${what}: called off`))
+    sent = true
+    return ask(text, values)
+  }
+  return {
+    raw: (text) => ask(text),
+    query,
+    get sent() {
+      return sent
+    },
+    async transaction(work, begin = 'BEGIN') {
+      await query(begin)
+      try {
+        const result = await work()
+        await query('COMMIT')
+        return result
+      } catch (error) {
+        await ask('ROLLBACK').catch(() => undefined)
+        throw error
+      }
+    },
+  }
+}
+
+/** Cancels on abort, and cuts the connection when no answer comes in time. */
+function watch(client: pg.ClientBase, limits: Limits, cancel: (pid: number) => void): () => void {
+  const wire = client as unknown as { processID: number | null; connection: { stream: { destroy(): void } } }
+  let cut: NodeJS.Timeout | undefined
+  const cutAfter = (ms: number) => {
+    clearTimeout(cut)
+    cut = setTimeout(() => wire.connection.stream.destroy(), ms)
+  }
+  const onAbort = () => {
+    if (wire.processID !== null) cancel(wire.processID)
+    cutAfter(graceMs)
+  }
+  cutAfter(Math.max(0, Math.min(limits.deadlineMs - Date.now() + graceMs, 2_000_000_000)))
+  limits.signal.addEventListener('abort', onAbort, { once: true })
+  return () => {
+    clearTimeout(cut)
+    limits.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Lets `size` tasks run at one time, first come first served. */
+export function slots(size: number): <T>(task: () => Promise<T>) => Promise<T> {
+  let free = size
+  const waiting: (() => void)[] = []
+  return async (task) => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await task()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free += 1
+      else next()
+    }
+  }
+}
