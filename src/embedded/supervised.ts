@@ -24,6 +24,8 @@ export interface ServerProcess {
   readonly stopSignal: 'SIGTERM' | 'SIGINT'
   /** How long it may take to end before it is killed. */
   readonly graceMs: number
+  /** Signals go to the program and all that it started. */
+  readonly group?: boolean
 }
 
 export type SupervisorOrder =
@@ -95,6 +97,7 @@ export class SupervisedSet {
   readonly #identities: ProcessIdentity[] = []
   readonly #ended = new Map<string, string>()
   readonly #waiting = new Map<string, (answer: SupervisorAnswer) => void>()
+  readonly #onEnd = new Map<string, () => void>()
 
   private constructor(dir: string, supervisor: ChildProcess) {
     this.#dir = dir
@@ -103,6 +106,11 @@ export class SupervisedSet {
       if (answer.event === 'ended') this.#ended.set(answer.id, answer.error ?? `exit code ${answer.code ?? answer.signal}`)
       this.#waiting.get(answer.id)?.(answer)
       this.#waiting.delete(answer.id)
+      if (answer.event === 'ended') this.#onEnd.get(answer.id)?.()
+    })
+    supervisor.once('exit', () => {
+      for (const [id, waiting] of this.#waiting) waiting({ id, event: 'ended', code: null, signal: null, error: 'its supervising process ended' })
+      for (const ended of this.#onEnd.values()) ended()
     })
   }
 
@@ -160,6 +168,16 @@ export class SupervisedSet {
   endOf(id: string): string | undefined {
     if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null) return 'its supervising process ended'
     return this.#ended.get(id)
+  }
+
+  /** Runs a program to its end; rejects, with the end of its log, unless that is exit code 0. */
+  async runToEnd(program: ServerProcess): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.#onEnd.set(program.id, resolve))
+    await this.run(program)
+    this.#supervisor.channel?.ref()
+    await ended
+    this.#supervisor.channel?.unref()
+    if (this.endOf(program.id) !== 'exit code 0') throw await this.failure(program.id)
   }
 
   async failure(id: string): Promise<RingfenceError> {

@@ -28,6 +28,7 @@ function run(order: Extract<SupervisorOrder, { readonly do: 'run' }>): void {
       cwd: order.cwd,
       env: order.env,
       stdio: ['ignore', log, log],
+      detached: order.group === true,
       ...(order.uid === undefined ? {} : { uid: order.uid, gid: order.gid }),
     })
     const ended = new Promise<void>((resolve) => {
@@ -48,9 +49,21 @@ function run(order: Extract<SupervisorOrder, { readonly do: 'run' }>): void {
   }
 }
 
+function signal(one: Running, name: NodeJS.Signals): void {
+  if (one.order.group !== true || one.child.pid === undefined) {
+    one.child.kill(name)
+    return
+  }
+  try {
+    process.kill(-one.child.pid, name)
+  } catch {
+    // The whole group ended in this moment.
+  }
+}
+
 async function stop(one: Running): Promise<void> {
-  one.child.kill(one.order.stopSignal)
-  const force = setTimeout(() => one.child.kill('SIGKILL'), one.order.graceMs)
+  signal(one, one.order.stopSignal)
+  const force = setTimeout(() => signal(one, 'SIGKILL'), one.order.graceMs)
   await one.ended
   clearTimeout(force)
 }
@@ -70,4 +83,4 @@ process.on('message', (order: SupervisorOrder) => {
   } else void stopAll()
 })
 process.on('disconnect', () => void stopAll())
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stopAll())
+for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => void stopAll())

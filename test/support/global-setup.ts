@@ -27,10 +27,10 @@ function unwanted(server: string): string | undefined {
 }
 
 async function kubernetes(dir: string, stops: Stop[]): Promise<SharedKubernetes> {
-  const { bin } = await acquireKubernetes({ progress: (message) => console.error(`[servers] ${message}`) })
-  const { server, ca, admin, engine, breakGlass, kubeconfigs, authority, version, stop } = await startKubernetes({ dir, bin, durable: false })
+  const programs = await acquireKubernetes({ progress: (message) => console.error(`[servers] ${message}`) })
+  const { server, ca, admin, engine, breakGlass, kubeconfigs, authority, version, stop } = await startKubernetes({ dir, programs, durable: false })
   stops.push(stop)
-  return { server, ca, admin, engine, breakGlass, kubeconfigs, authority, version, bin }
+  return { server, ca, admin, engine, breakGlass, kubeconfigs, authority, version, kubectl: programs.kubectl }
 }
 
 async function postgres(dir: string, version: 18 | 15, stops: Stop[]): Promise<PostgresAccess> {

@@ -20,8 +20,8 @@ export interface SharedKubernetes {
   readonly kubeconfigs: { readonly admin: string; readonly engine: string; readonly breakGlass: string }
   readonly authority: { readonly cert: string; readonly key: string }
   readonly version: string
-  /** Folder of the programs, kubectl among them. */
-  readonly bin: string
+  /** Path of a kubectl of this version. */
+  readonly kubectl: string
 }
 
 type Outcome<T> = { readonly running: T } | { readonly skipped: string } | { readonly missing: string }

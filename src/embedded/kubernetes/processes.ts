@@ -3,10 +3,11 @@
  */
 import { join } from 'node:path'
 import type { ServerProcess } from '../supervised.ts'
+import type { KubernetesPrograms } from './release.ts'
 
 export interface Layout {
-  /** Folder with the four binaries. */
-  readonly bin: string
+  /** Where the programs are. */
+  readonly programs: Pick<KubernetesPrograms, 'etcd' | 'kube-apiserver' | 'kube-controller-manager'>
   /** Folder of this cluster's data. */
   readonly dir: string
   readonly ports: { readonly api: number; readonly etcd: number; readonly etcdPeer: number; readonly controllers: number }
@@ -25,7 +26,7 @@ export function etcd(layout: Layout): ServerProcess {
   const peer = `https://127.0.0.1:${layout.ports.etcdPeer}`
   return {
     id: 'etcd',
-    command: join(layout.bin, 'etcd'),
+    command: layout.programs['etcd'],
     cwd: layout.dir,
     stopSignal: 'SIGTERM',
     graceMs: 5000,
@@ -62,7 +63,7 @@ export function apiServer(layout: Layout): ServerProcess {
   const pki = (file: string): string => join(layout.dir, 'pki', file)
   return {
     id: 'kube-apiserver',
-    command: join(layout.bin, 'kube-apiserver'),
+    command: layout.programs['kube-apiserver'],
     cwd: layout.dir,
     stopSignal: 'SIGTERM',
     graceMs: 8000,
@@ -108,7 +109,7 @@ export function controllers(layout: Layout, kubeconfig: string): ServerProcess {
   const pki = (file: string): string => join(layout.dir, 'pki', file)
   return {
     id: 'kube-controller-manager',
-    command: join(layout.bin, 'kube-controller-manager'),
+    command: layout.programs['kube-controller-manager'],
     cwd: layout.dir,
     stopSignal: 'SIGTERM',
     graceMs: 5000,

@@ -40,8 +40,8 @@ export interface EmbeddedKubernetes {
 
 export interface StartKubernetes {
   readonly dir: string
-  /** Folder with etcd, kube-apiserver and kube-controller-manager. */
-  readonly bin: string
+  /** From `acquireKubernetes`. */
+  readonly programs: Layout['programs']
   readonly ports?: Partial<Layout['ports']>
   /** False only for tests. */
   readonly durable?: boolean
@@ -151,7 +151,7 @@ export async function startKubernetes(options: StartKubernetes): Promise<Embedde
     await issueServers(identities)
     await privateFolder(join(dir, 'etcd'))
     const ports = await choosePorts(dir, options.ports)
-    const layout: Layout = { bin: options.bin, dir, ports, durable: options.durable ?? true }
+    const layout: Layout = { programs: options.programs, dir, ports, durable: options.durable ?? true }
     const [server, ca] = [`https://127.0.0.1:${ports.api}`, identities.cluster.cert]
     const access = (user: string, groups: readonly string[] = []): ClusterAccess => ({
       server,
