@@ -25,10 +25,13 @@ export const labelKey = pattern(
 ).max(317)
 export const labelValue = pattern(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'a Kubernetes label value').max(63)
 /** Kubernetes quantity, e.g. `500m`, `64Gi`, `20`. */
-export const quantity = z.union([
-  z.int().min(0).transform(String),
-  pattern(/^[0-9]{1,15}(\.[0-9]{1,6})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/, 'a Kubernetes quantity such as 500m, 2 or 64Gi').max(32),
-])
+export const quantity = z.union(
+  [
+    z.int().min(0).transform(String),
+    pattern(/^[0-9]{1,15}(\.[0-9]{1,6})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/, 'a Kubernetes quantity such as 500m, 2 or 64Gi').max(32),
+  ],
+  'a Kubernetes quantity such as 500m, 2 or 64Gi',
+)
 export const portNumber = z.int().min(1).max(65_535)
 /** IPv4 or IPv6 range; exact syntax and host bits are checked when the document is admitted. */
 export const cidr = pattern(/^[0-9a-fA-F.:]{2,45}\/[0-9]{1,3}$/, 'an address range such as 10.0.0.0/8 or fd00::/8')
