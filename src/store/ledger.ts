@@ -78,37 +78,52 @@ export function createLedger(store: StoreConnection): Ledger {
   }
 }
 
-async function readOwner(store: StoreConnection, owner: string): Promise<OwnerState> {
+const readOwner = async (store: StoreConnection, owner: string): Promise<OwnerState> =>
+  (await readOwners(store, [owner])).get(owner) ?? { inventory: new Map(), open: [], credentials: [] }
+
+/** The state of many owners with three queries; owners without any row are left out. */
+export async function readOwners(store: StoreConnection, owners: readonly string[]): Promise<ReadonlyMap<string, OwnerState>> {
+  if (owners.length === 0) return new Map()
   const [inventory, open, credentials] = await store.run((db) =>
     Promise.all([
-      db.selectFrom('ringfence.inventory').selectAll().where('owner', '=', owner).execute(),
-      db.selectFrom('ringfence.journal').selectAll().where('owner', '=', owner).where('outcome', 'is', null).orderBy('started_at').execute(),
-      db.selectFrom('ringfence.credentials').selectAll().where('owner', '=', owner).execute(),
+      db.selectFrom('ringfence.inventory').selectAll().where('owner', 'in', owners).execute(),
+      db.selectFrom('ringfence.journal').selectAll().where('owner', 'in', owners).where('outcome', 'is', null).orderBy('started_at').execute(),
+      db.selectFrom('ringfence.credentials').selectAll().where('owner', 'in', owners).execute(),
     ]),
   )
-  return {
-    inventory: new Map(
-      inventory.map((row) => [
-        row.address as Address,
-        { address: row.address as Address, id: backendId(row.backend_id), resource: row.resource, outputs: row.outputs, adopted: row.adopted },
-      ]),
-    ),
-    open: open.map((row) => ({
-      id: row.id,
-      address: row.address as Address,
-      verb: row.verb as JournalVerb,
+  const states = new Map<string, { inventory: Map<Address, InventoryRow>; open: OpenIntent[]; credentials: CredentialRow[] }>()
+  const stateOf = (owner: string) => {
+    const known = states.get(owner)
+    if (known !== undefined) return known
+    const fresh = { inventory: new Map<Address, InventoryRow>(), open: [] as OpenIntent[], credentials: [] as CredentialRow[] }
+    states.set(owner, fresh)
+    return fresh
+  }
+  for (const row of inventory) {
+    const address = row.address as Address
+    stateOf(row.owner).inventory.set(address, {
+      address,
+      id: backendId(row.backend_id),
       resource: row.resource,
-      startedAt: row.started_at,
-    })),
-    credentials: credentials.map((row) => ({
+      outputs: row.outputs,
+      adopted: row.adopted,
+    })
+  }
+  for (const row of open) {
+    const verb = row.verb as JournalVerb
+    stateOf(row.owner).open.push({ id: row.id, address: row.address as Address, verb, resource: row.resource, startedAt: row.started_at })
+  }
+  for (const row of credentials) {
+    stateOf(row.owner).credentials.push({
       source: row.source as Address,
       slot: row.slot,
       version: row.version,
       state: row.state,
       sourceFingerprint: row.source_fingerprint,
       verifiers: row.verifiers,
-    })),
+    })
   }
+  return states
 }
 
 async function writeJournal(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {

@@ -97,7 +97,8 @@ export async function insertTenant(
   return toRow(inserted)
 }
 
-async function claimNames(tx: StoreTransaction, uid: string, claims: readonly NameClaim[]): Promise<void> {
+/** Claims names for a tenant; those it holds already stay. Throws `NameConflict` naming what another holds. */
+export async function claimNames(tx: StoreTransaction, uid: string, claims: readonly NameClaim[]): Promise<void> {
   const ordered = claims.toSorted((a, b) => (`${a.space}\0${a.name}` < `${b.space}\0${b.name}` ? -1 : 1))
   const taken: string[] = []
   for (const { space, name } of ordered) {

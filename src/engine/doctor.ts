@@ -1,0 +1,70 @@
+/** What must be so for isolation to hold on this platform, checked loudly. Forbidden is never read as absent. */
+import { sql } from 'kysely'
+import { toRingfenceError } from '../model/errors.ts'
+import type { StoreConnection } from '../store/connection.ts'
+import type { Check } from './control-plane.ts'
+import type { Products } from './products.ts'
+
+export async function doctor(store: StoreConnection, products: Products): Promise<readonly Check[]> {
+  const signal = AbortSignal.timeout(15_000)
+  const { facts, platform } = products.context
+  const checks = await Promise.all([
+    attempt('store', 'the store answers', 'check DATABASE_URL and the server behind it', async () => {
+      await store.run((db) => sql`select 1`.execute(db))
+    }),
+    product('kubernetes', products, signal),
+    product('postgres', products, signal),
+  ])
+  const fqdn: Check =
+    facts.kubernetes?.fqdn === undefined
+      ? {
+          name: 'fqdn-rules',
+          status: 'warning',
+          message: 'neither Cilium nor a Calico with domain rules was found: documents with egress.fqdns are refused',
+          fix: 'install Cilium or Calico, or open addresses with network.allowTo instead',
+        }
+      : { name: 'fqdn-rules', status: 'ok', message: `${facts.kubernetes.fqdn} can enforce egress.fqdns` }
+  const cni: Check = {
+    name: 'packet-enforcement',
+    status: 'warning',
+    message: 'that the CNI enforces NetworkPolicy is assumed; nothing here has sent a packet',
+    fix: 'run a CNI that enforces NetworkPolicy, and test it',
+  }
+  const breakGlass: Check = {
+    name: 'break-glass',
+    status: 'ok',
+    message:
+      platform.kubernetes.breakGlassGroups.length === 0
+        ? 'no group may pass the admission rules'
+        : `may pass the admission rules: ${platform.kubernetes.breakGlassGroups.join(', ')}`,
+  }
+  const enforcement: Check = {
+    name: 'enforcement',
+    status: 'ok',
+    message: platform.enforcement === 'remove' ? 'additions that break isolation are removed' : 'additions that break isolation are reported only',
+  }
+  return [...checks, fqdn, cni, breakGlass, enforcement]
+}
+
+async function product(name: 'kubernetes' | 'postgres', products: Products, signal: AbortSignal): Promise<Check> {
+  const backend = products[name]
+  const pending = products.pending.get(name)
+  if (backend === undefined) {
+    return pending === undefined
+      ? { name, status: 'failed', message: `no ${name} is connected`, fix: 'see ringfence up --help' }
+      : { name, status: 'warning', message: pending }
+  }
+  const facts = products.context.facts[name]
+  const version = facts?.version === undefined ? '' : ` (version ${facts.version})`
+  return attempt(name, `answers${version}`, 'the message says what was tried', () => backend.check(signal))
+}
+
+async function attempt(name: string, ok: string, fix: string, run: () => Promise<void>): Promise<Check> {
+  try {
+    await run()
+    return { name, status: 'ok', message: ok }
+  } catch (error) {
+    const { code, message } = toRingfenceError(error)
+    return { name, status: 'failed', message: `${code}: ${message}`, fix }
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Reads the world that the prover judges: what the backends say now, with the tenants as the registry knows them. A
+ * backend that cannot be read becomes an entry of what could not be read; it is never left out silently.
+ */
+import { toRingfenceError } from '../model/errors.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { LayerContext } from '../model/layer.ts'
+import type { Tenant } from '../model/tenant.ts'
+import type { KubernetesWorld, PostgresWorld, TenantBoundary, Unreadable, World } from '../model/world.ts'
+import type { Products } from './products.ts'
+
+export interface WorldReader {
+  /** `inside` names the tenants whose databases are read from within; all when undefined. */
+  read(options: { readonly fresh: boolean; readonly inside?: ReadonlySet<string>; readonly signal: AbortSignal }): Promise<World>
+}
+
+export interface WorldSources {
+  readonly products: Products
+  tenants(): Promise<readonly Tenant[]>
+  /** What the documents legitimately open (the network layer knows). */
+  openings(tenant: Tenant, context: LayerContext): readonly JsonObject[]
+  now(): Date
+}
+
+export function createWorldReader(sources: WorldSources): WorldReader {
+  return {
+    async read({ fresh, inside, signal }) {
+      const from = sources.now().toISOString()
+      const { products } = sources
+      const { context } = products
+      const tenants = await sources.tenants()
+      const boundaries = tenants.map((tenant) => boundaryOf(tenant, context, sources.openings(tenant, context)))
+      const databases = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name)).map((tenant) => tenant.names.database)
+      const [kubernetes, postgres] = await Promise.all([readKubernetes(products, fresh, signal), readPostgres(products, databases, signal)])
+      return {
+        source: context.facts.kubernetes?.medium === 'manifests' ? 'manifests' : 'live',
+        observed: [from, sources.now().toISOString()],
+        tenants: boundaries,
+        ...(kubernetes.world === undefined ? {} : { kubernetes: kubernetes.world }),
+        ...(postgres.world === undefined ? {} : { postgres: [postgres.world] }),
+        unreadable: [...kubernetes.unreadable, ...postgres.unreadable],
+        trusted: trustedOf(context),
+        trustedRoles: products.postgres === undefined ? [] : trustedRoles,
+      }
+    },
+  }
+}
+
+/** The superuser that the server came with is the platform's. */
+const trustedRoles = ['postgres']
+
+export function boundaryOf(tenant: Tenant, context: LayerContext, openings: readonly JsonObject[]): TenantBoundary {
+  const { names, spec } = tenant
+  const server = context.backends.postgres
+  const system = context.platform.kubernetes.systemNamespace
+  return {
+    name: tenant.name,
+    namespaces: [names.namespace],
+    subjects: [
+      ...['owner', 'editor', 'viewer'].map((role) => ({ kind: 'ServiceAccount' as const, namespace: system, name: `${tenant.name}-${role}` })),
+      ...spec.access.roleBindings.flatMap((binding) => [
+        ...binding.groups.map((name) => ({ kind: 'Group' as const, name })),
+        ...binding.serviceAccounts.map(({ namespace, name }) => ({ kind: 'ServiceAccount' as const, namespace, name })),
+      ]),
+    ],
+    databases:
+      server === undefined || spec.database.mode !== 'shared'
+        ? []
+        : [{ server, database: names.database, owner: names.databaseOwner, login: names.databaseLogin }],
+    shared: spec.access.shared,
+    openings,
+  }
+}
+
+async function readKubernetes(
+  products: Products,
+  fresh: boolean,
+  signal: AbortSignal,
+): Promise<{ world?: KubernetesWorld; unreadable: readonly Unreadable[] }> {
+  const { kubernetes, context } = products
+  const { platform, facts } = context
+  if (kubernetes === undefined) return { unreadable: [{ product: 'kubernetes', what: 'the API server', why: 'no Kubernetes is connected' }] }
+  try {
+    const snapshot = await kubernetes.snapshot(signal, { fresh })
+    return {
+      unreadable: snapshot.unreadable,
+      world: {
+        objects: snapshot.objects,
+        kinds: snapshot.kinds,
+        ranges: [...new Set([...(facts.kubernetes?.ranges ?? []), ...platform.kubernetes.ranges])],
+        sharedNamespaces: platform.kubernetes.sharedNamespaces,
+        systemNamespace: platform.kubernetes.systemNamespace,
+      },
+    }
+  } catch (error) {
+    return { unreadable: [{ product: 'kubernetes', what: 'the API server', why: toRingfenceError(error).message }] }
+  }
+}
+
+async function readPostgres(
+  products: Products,
+  databases: readonly string[],
+  signal: AbortSignal,
+): Promise<{ world?: PostgresWorld; unreadable: readonly Unreadable[] }> {
+  const { postgres, context } = products
+  if (postgres === undefined) {
+    return context.platform.database.mode === 'none' ? { unreadable: [] } : { unreadable: [{ product: 'postgres', what: 'the server', why: 'no PostgreSQL is connected' }] }
+  }
+  try {
+    const world = await postgres.snapshot(signal, databases)
+    return { world, unreadable: world.unreadable }
+  } catch (error) {
+    return { unreadable: [{ product: 'postgres', what: 'the server', why: toRingfenceError(error).message }] }
+  }
+}
+
+function trustedOf(context: LayerContext): World['trusted'] {
+  const { trusted, breakGlassGroups } = context.platform.kubernetes
+  const named = trusted.map((name) => (name.startsWith('system:') || name.includes('group:') ? { kind: 'Group' as const, name: name.replace(/^group:/, '') } : { kind: 'User' as const, name }))
+  return [...named, ...breakGlassGroups.map((name) => ({ kind: 'Group' as const, name })), { kind: 'User', name: 'ringfence:engine' }, { kind: 'Group', name: 'ringfence:engines' }]
+}
