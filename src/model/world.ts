@@ -65,6 +65,8 @@ export interface PostgresWorld {
   readonly unreadable: readonly Unreadable[]
   /** True where the server lets us read pg_authid. */
   readonly sslOnly?: boolean
+  /** Where clients reach it, for the commands of counterexamples. */
+  readonly endpoint?: { readonly host: string; readonly port: number }
 }
 export interface PgRole {
   readonly oid: string
@@ -110,6 +112,8 @@ export interface PgObject {
   readonly name: string
   readonly owner: string
   readonly acl: readonly string[] | null
+  /** What initdb or an extension gave, where `acl` is another list; null is the built-in default of the type. */
+  readonly initial?: readonly string[] | null
   /** Functions only. */
   readonly securityDefiner?: boolean
   readonly language?: string
