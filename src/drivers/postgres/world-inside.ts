@@ -1,0 +1,124 @@
+/**
+ * Every object of one database that carries an owner and an access list (manual, 5.8 and `pg_depend`), for the prover.
+ * Objects of the system schemas are listed only where their owner or list is no longer what initdb made (`pg_init_privs`).
+ */
+import type { PgInside, PgObject } from '../../model/world.ts'
+import type { Session } from './connection.ts'
+
+interface ObjectQuery {
+  readonly type: string
+  readonly catalog: string
+  readonly prefix: string
+  readonly acl: string | null
+  /** SQL of the name; functions carry their argument types. */
+  readonly name: string
+  readonly schema: string | null
+  readonly extra?: string
+  readonly filter?: string
+}
+
+const queries: readonly ObjectQuery[] = [
+  { type: 'schema', catalog: 'pg_namespace', prefix: 'nsp', acl: 'nspacl', name: 'o.nspname', schema: null, filter: `o.nspname !~ '^pg_(toast|temp)'` },
+  { type: 'table', catalog: 'pg_class', prefix: 'rel', acl: 'relacl', name: 'o.relname', schema: 'o.relnamespace', filter: `o.relkind IN ('r', 'p', 'f', 'v', 'm')` },
+  { type: 'sequence', catalog: 'pg_class', prefix: 'rel', acl: 'relacl', name: 'o.relname', schema: 'o.relnamespace', filter: `o.relkind = 'S'` },
+  {
+    type: 'function',
+    catalog: 'pg_proc',
+    prefix: 'pro',
+    acl: 'proacl',
+    name: `o.proname || '(' || pg_get_function_identity_arguments(o.oid) || ')'`,
+    schema: 'o.pronamespace',
+    extra: `, o.prosecdef AS "securityDefiner", (SELECT l.lanname::text FROM pg_language l WHERE l.oid = o.prolang) AS language`,
+  },
+  { type: 'type', catalog: 'pg_type', prefix: 'typ', acl: 'typacl', name: 'o.typname', schema: 'o.typnamespace', filter: `o.typelem = 0 AND (o.typrelid = 0 OR EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))` },
+  { type: 'language', catalog: 'pg_language', prefix: 'lan', acl: 'lanacl', name: `o.lanname || CASE WHEN o.lanpltrusted THEN '' ELSE ' (untrusted)' END`, schema: null },
+  { type: 'foreign data wrapper', catalog: 'pg_foreign_data_wrapper', prefix: 'fdw', acl: 'fdwacl', name: 'o.fdwname', schema: null },
+  { type: 'foreign server', catalog: 'pg_foreign_server', prefix: 'srv', acl: 'srvacl', name: 'o.srvname', schema: null },
+  { type: 'large object', catalog: 'pg_largeobject_metadata', prefix: 'lom', acl: 'lomacl', name: 'o.oid', schema: null },
+  { type: 'publication', catalog: 'pg_publication', prefix: 'pub', acl: null, name: 'o.pubname', schema: null },
+  { type: 'event trigger', catalog: 'pg_event_trigger', prefix: 'evt', acl: null, name: 'o.evtname', schema: null },
+]
+const ownerColumn: { readonly [catalog: string]: string } = {
+  pg_proc: 'proowner', pg_language: 'lanowner', pg_namespace: 'nspowner', pg_class: 'relowner', pg_type: 'typowner',
+  pg_foreign_data_wrapper: 'fdwowner', pg_foreign_server: 'srvowner', pg_largeobject_metadata: 'lomowner', pg_publication: 'pubowner', pg_event_trigger: 'evtowner',
+} // prettier-ignore
+
+/** Objects below this oid were made by initdb (`FirstNormalObjectId`). */
+const firstNormal = 16_384
+
+function objectSql(query: ObjectQuery): string {
+  const owner = `o.${ownerColumn[query.catalog]}`
+  const acl = query.acl === null ? 'NULL::text[]' : `o.${query.acl}::text[]`
+  const initial = `i.initprivs::text[]`
+  // The bootstrap superuser has oid 10; pg_database_owner (6171) owns schema public from 15 on.
+  const changed = query.acl === null ? 'false' : `coalesce(o.${query.acl}::text, '') IS DISTINCT FROM coalesce(i.initprivs::text, '')`
+  return `SELECT '${query.type}' AS type, ${query.schema === null ? 'NULL::text' : `${query.schema}::regnamespace::text`} AS schema,
+      (${query.name})::text AS name, pg_get_userbyid(${owner})::text AS owner, ${acl} AS acl, ${changed} AS changed, ${initial} AS initial,
+      o.oid < ${firstNormal} AS system ${query.extra ?? ''}
+    FROM ${query.catalog} o LEFT JOIN pg_init_privs i ON i.objoid = o.oid AND i.classoid = '${query.catalog}'::regclass AND i.objsubid = 0
+    WHERE ${query.filter ?? 'true'} AND (o.oid >= ${firstNormal} OR ${owner} NOT IN (10, 6171) OR ${changed} OR (o.oid < ${firstNormal} AND '${query.type}' IN ('language')))`
+}
+
+type ObjectRow = PgObject & { readonly changed: boolean; readonly system: boolean; readonly initial: readonly string[] | null }
+
+/** One database, in the caller's transaction. `shared` are the server's own objects. */
+export async function readObjects(session: Session, readAtMs: number, shared: readonly PgObject[]): Promise<PgInside> {
+  const objects: PgObject[] = [...shared]
+  for (const query of queries) objects.push(...(await session.query<ObjectRow>(objectSql(query))).map(objectOf))
+  objects.push(...(await readColumns(session)), ...(await readMappings(session)), ...(await readSubscriptions(session)))
+  const defaultPrivileges = await session.query<PgInside['defaultPrivileges'][number]>(
+    `SELECT pg_get_userbyid(defaclrole)::text AS role, n.nspname::text AS schema, defaclobjtype::text AS "objectType", defaclacl::text[] AS acl
+     FROM pg_default_acl a LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace ORDER BY 1, 2, 3`,
+  )
+  const extensions = await session.query<{ name: string }>('SELECT extname::text AS name FROM pg_extension ORDER BY 1')
+  return { readAtMs, objects, defaultPrivileges, extensions: extensions.map(({ name }) => name) }
+}
+
+function objectOf(row: ObjectRow): PgObject {
+  const { type, schema, name, owner, acl, changed, system, initial } = row
+  return {
+    type,
+    schema: schema?.replaceAll(/^"|"$/g, '').replaceAll('""', '"') ?? null,
+    name,
+    owner,
+    acl,
+    ...(changed && (system || initial !== null) ? { initial } : {}),
+    ...(type === 'function' ? { securityDefiner: row.securityDefiner === true, ...(row.language === undefined ? {} : { language: row.language }) } : {}),
+  }
+}
+
+const readColumns = (session: Session): Promise<readonly PgObject[]> =>
+  session
+    .query<PgObject & { readonly initial: readonly string[] | null; readonly system: boolean }>(
+      `SELECT 'column' AS type, n.nspname::text AS schema, c.relname || '.' || a.attname AS name, pg_get_userbyid(c.relowner)::text AS owner,
+         a.attacl::text[] AS acl, i.initprivs::text[] AS initial, c.oid < ${firstNormal} AS system
+       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         LEFT JOIN pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = a.attnum
+       WHERE a.attacl IS NOT NULL AND a.attacl::text IS DISTINCT FROM coalesce(i.initprivs::text, '')`,
+    )
+    .then((rows) => rows.map(({ type, schema, name, owner, acl, initial, system }) => ({ type, schema, name, owner, acl, ...(system || initial !== null ? { initial } : {}) })))
+
+/** A user mapping has no list; whoever it is for may use it together with its server. PUBLIC is the empty name. */
+const readMappings = (session: Session): Promise<readonly PgObject[]> =>
+  session.query<PgObject>(
+    `SELECT 'user mapping' AS type, NULL::text AS schema, srvname::text AS name, CASE WHEN umuser = 0 THEN '' ELSE usename::text END AS owner,
+       NULL::text[] AS acl FROM pg_user_mappings`,
+  )
+
+/** `subconninfo` may hold a password and is not read. */
+const readSubscriptions = (session: Session): Promise<readonly PgObject[]> =>
+  session.query<PgObject>(
+    `SELECT 'subscription' AS type, NULL::text AS schema, subname::text AS name, pg_get_userbyid(subowner)::text AS owner, NULL::text[] AS acl
+     FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  )
+
+export const readTablespaces = (session: Session): Promise<readonly PgObject[]> =>
+  session.query<PgObject>(
+    `SELECT 'tablespace' AS type, NULL::text AS schema, spcname::text AS name, pg_get_userbyid(spcowner)::text AS owner, spcacl::text[] AS acl FROM pg_tablespace`,
+  )
+
+/** Parameters that somebody was allowed to set (15 and later); the bootstrap superuser owns them. */
+export const readParameters = (session: Session): Promise<readonly PgObject[]> =>
+  session.query<PgObject>(
+    `SELECT 'parameter' AS type, NULL::text AS schema, parname AS name, pg_get_userbyid(10)::text AS owner, paracl::text[] AS acl FROM pg_parameter_acl`,
+  )
