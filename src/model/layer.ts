@@ -19,6 +19,8 @@ export interface Facts {
     /** DNS resolver addresses outside kube-system. */
     readonly resolvers: readonly string[]
     readonly version?: string
+    /** Who the API server says that we are (SelfSubjectReview); exempt from the admission rules. */
+    readonly user?: string
   }
   readonly postgres?: { readonly version: number; readonly tls: boolean }
 }
