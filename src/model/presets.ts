@@ -80,7 +80,7 @@ export const defaultPlatform = (): PlatformDocument =>
       enforcement: 'remove',
       kubernetes: {
         breakGlassGroups: ['ringfence:break-glass'],
-        trusted: ['system:masters', 'system:kube-controller-manager', 'system:kube-scheduler'],
+        trusted: ['system:masters', 'system:kube-controller-manager', 'system:kube-scheduler', 'ringfence:engines'],
       },
     },
   })
