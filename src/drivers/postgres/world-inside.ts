@@ -15,10 +15,12 @@ interface ObjectQuery {
   readonly schema: string | null
   readonly extra?: string
   readonly filter?: string
+  /** Objects that are listed although they are as initdb made them. */
+  readonly always?: string
 }
 
 const queries: readonly ObjectQuery[] = [
-  { type: 'schema', catalog: 'pg_namespace', prefix: 'nsp', acl: 'nspacl', name: 'o.nspname', schema: null, filter: `o.nspname !~ '^pg_(toast|temp)'` },
+  { type: 'schema', catalog: 'pg_namespace', prefix: 'nsp', acl: 'nspacl', name: 'o.nspname', schema: null, filter: `o.nspname !~ '^pg_(toast|temp)'`, always: `o.nspname = 'public'` },
   { type: 'table', catalog: 'pg_class', prefix: 'rel', acl: 'relacl', name: 'o.relname', schema: 'o.relnamespace', filter: `o.relkind IN ('r', 'p', 'f', 'v', 'm')` },
   { type: 'sequence', catalog: 'pg_class', prefix: 'rel', acl: 'relacl', name: 'o.relname', schema: 'o.relnamespace', filter: `o.relkind = 'S'` },
   {
@@ -31,7 +33,7 @@ const queries: readonly ObjectQuery[] = [
     extra: `, o.prosecdef AS "securityDefiner", (SELECT l.lanname::text FROM pg_language l WHERE l.oid = o.prolang) AS language`,
   },
   { type: 'type', catalog: 'pg_type', prefix: 'typ', acl: 'typacl', name: 'o.typname', schema: 'o.typnamespace', filter: `o.typelem = 0 AND (o.typrelid = 0 OR EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))` },
-  { type: 'language', catalog: 'pg_language', prefix: 'lan', acl: 'lanacl', name: `o.lanname || CASE WHEN o.lanpltrusted THEN '' ELSE ' (untrusted)' END`, schema: null },
+  { type: 'language', catalog: 'pg_language', prefix: 'lan', acl: 'lanacl', name: `o.lanname || CASE WHEN o.lanpltrusted THEN '' ELSE ' (untrusted)' END`, schema: null, always: 'true' },
   { type: 'foreign data wrapper', catalog: 'pg_foreign_data_wrapper', prefix: 'fdw', acl: 'fdwacl', name: 'o.fdwname', schema: null },
   { type: 'foreign server', catalog: 'pg_foreign_server', prefix: 'srv', acl: 'srvacl', name: 'o.srvname', schema: null },
   { type: 'large object', catalog: 'pg_largeobject_metadata', prefix: 'lom', acl: 'lomacl', name: 'o.oid', schema: null },
@@ -56,7 +58,7 @@ function objectSql(query: ObjectQuery): string {
       (${query.name})::text AS name, pg_get_userbyid(${owner})::text AS owner, ${acl} AS acl, ${changed} AS changed, ${initial} AS initial,
       o.oid < ${firstNormal} AS system ${query.extra ?? ''}
     FROM ${query.catalog} o LEFT JOIN pg_init_privs i ON i.objoid = o.oid AND i.classoid = '${query.catalog}'::regclass AND i.objsubid = 0
-    WHERE ${query.filter ?? 'true'} AND (o.oid >= ${firstNormal} OR ${owner} NOT IN (10, 6171) OR ${changed} OR (o.oid < ${firstNormal} AND '${query.type}' IN ('language')))`
+    WHERE ${query.filter ?? 'true'} AND (o.oid >= ${firstNormal} OR ${owner} NOT IN (10, 6171) OR ${changed} OR ${query.always ?? 'false'})`
 }
 
 type ObjectRow = PgObject & { readonly changed: boolean; readonly system: boolean; readonly initial: readonly string[] | null }
