@@ -101,7 +101,7 @@ const immutable = (field: string): JsonObject => ({
 const tenantRules: { readonly [path: string]: readonly JsonObject[] } = {
   'spec/compute/namespace': [immutable('name'), immutable('adopt'), immutable('create')],
   'spec/database': [
-    { rule: "oldSelf.mode == 'none' || self.mode == oldSelf.mode", message: 'mode cannot change: the database and its data would go', reason: 'FieldValueForbidden' },
+    { rule: "!has(oldSelf.mode) || oldSelf.mode == 'none' || (has(self.mode) && self.mode == oldSelf.mode)", message: 'mode cannot change: the database and its data would go', reason: 'FieldValueForbidden' },
   ],
 }
 
