@@ -16,6 +16,8 @@ const commands = {
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   check: ['tools/check.ts'],
   bench: ['bench/run.ts'],
+  /** Only installs; `bin/ringfence` goes on by itself, in the folder that the person is in. */
+  ensure: [],
 }
 
 const readJson = (path) => {
@@ -121,6 +123,7 @@ const [name, ...rest] = process.argv.slice(2)
 const command = Object.hasOwn(commands, name ?? '') ? commands[name] : undefined
 if (command === undefined) fail(`usage: node bin/bootstrap.mjs ${Object.keys(commands).join('|')} [arguments]`, 2)
 if (!installed()) await installOnce()
+if (name === 'ensure') process.exit(0)
 const node = node24()
 if (node === undefined) fail(`Node 24 is needed; no package brings it for ${process.platform}-${process.arch}, and this is ${process.version}. Install Node 24 and try again.`)
 handOver(node, [...command, ...rest])
