@@ -33,7 +33,14 @@ export interface PlainDriverOptions {
 }
 
 export function createPlainDriver(options: PlainDriverOptions): Driver {
-  const { client, kind, known } = options
+  const { client, kind } = options
+  // The cache holds the kind as it is usually served; another group or version of it is always read.
+  const trusted = (resource: Resource): Known | undefined => (endpoint(resource, kind) === kind ? options.known : undefined)
+  const known = {
+    get: (resource: Resource) => trusted(resource)?.get(resource.externalName),
+    saw: (resource: Resource, live: JsonObject) => trusted(resource)?.saw(resource.externalName, live),
+    doubt: (resource: Resource) => trusted(resource)?.doubt(resource.externalName),
+  }
   const limits = (call: Call) => ({ signal: call.signal, deadlineMs: call.deadlineMs })
   const target = (resource: Resource) => nameOf(resource, kind)
   const path = (resource: Resource) => {
@@ -42,7 +49,7 @@ export function createPlainDriver(options: PlainDriverOptions): Driver {
   }
   const read = async (resource: Resource, call: Call): Promise<JsonObject> => {
     const live = await client.request('GET', path(resource), limits(call))
-    known?.saw(resource.externalName, live)
+    known.saw(resource, live)
     return live
   }
   /** Puts a whole object back under the uid and resource version that were read: anyone's write between is a 409. */
@@ -50,10 +57,10 @@ export function createPlainDriver(options: PlainDriverOptions): Driver {
     const body: JsonObject = { ...fields, apiVersion: live['apiVersion'] ?? '', kind: live['kind'] ?? '', metadata: { ...(live['metadata'] as JsonObject), ...marks } }
     try {
       const written = await client.request('PUT', path(resource), { ...limits(call), body })
-      known?.saw(resource.externalName, written)
+      known.saw(resource, written)
       return ownedOf(written)
     } catch (error) {
-      known?.doubt(resource.externalName)
+      known.doubt(resource)
       throw error
     }
   }
@@ -67,7 +74,7 @@ export function createPlainDriver(options: PlainDriverOptions): Driver {
   return {
     fencing: 'conditional',
     async observe(resource, call): Promise<Observation> {
-      const cached = call.fresh ? undefined : known?.get(resource.externalName)
+      const cached = call.fresh ? undefined : known.get(resource)
       if (cached === null) return { status: 'absent' }
       if (cached !== undefined) return observationOf(cached, call)
       try {
@@ -88,10 +95,10 @@ export function createPlainDriver(options: PlainDriverOptions): Driver {
       const metadata = { ...(resource.spec['metadata'] as JsonObject), labels, annotations: { ...annotations, [journalMark]: call.key } }
       try {
         const live = await client.request('POST', collectionPath(endpoint(resource, kind), namespace), { ...limits(call), body: { ...resource.spec, metadata } })
-        known?.saw(resource.externalName, live)
+        known.saw(resource, live)
         return ownedOf(live)
       } catch (error) {
-        known?.doubt(resource.externalName)
+        known.doubt(resource)
         const cause = toRingfenceError(error)
         if (mayHaveHappened(cause)) return 'unknown'
         // The container is not there (yet, or any more): the same call succeeds once it is.
@@ -112,7 +119,7 @@ export function createPlainDriver(options: PlainDriverOptions): Driver {
       } catch (error) {
         if (toRingfenceError(error).code !== 'NotFound') throw error
       } finally {
-        known?.doubt(resource.externalName)
+        known.doubt(resource)
       }
     },
 

@@ -54,7 +54,7 @@ export const visibleAnnotations = (annotations: StringMap): StringMap =>
 
 /** Keys that weaken isolation when a stranger adds them, by kind; `*` is every kind. */
 const guarded: { readonly [kind: string]: { readonly labels?: readonly string[]; readonly annotations?: readonly string[] } } = {
-  '*': { labels: ['ringfence.dev/'] },
+  '*': { labels: ['ringfence.dev/'], annotations: ['ringfence.dev/'] },
   Namespace: { labels: ['pod-security.kubernetes.io/'], annotations: ['scheduler.alpha.kubernetes.io/'] },
   ClusterRole: { labels: ['rbac.authorization.k8s.io/'] },
   ServiceAccount: { annotations: ['eks.amazonaws.com/', 'iam.gke.io/', 'azure.workload.identity/', 'kubernetes.io/enforce-mountable-secrets'] },

@@ -47,6 +47,7 @@ export function createWatchers(options: WatchersOptions): Watchers {
   const notServed = new Set<string>()
   const loops: Promise<void>[] = []
   let started = false
+  let stale = false
   let wake: () => void = () => undefined
   const driverName = new Map(Object.entries(drivenKinds).map(([name, kind]) => [groupKind(kind), name]))
 
@@ -93,14 +94,15 @@ export function createWatchers(options: WatchersOptions): Watchers {
 
   async function keepReconciled(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      stale = false
       await reconcile(signal)
       await new Promise<void>((resolve) => {
+        if (stale || signal.aborted) return resolve()
         const timer = setTimeout(resolve, options.rediscoverMs ?? 60_000)
         wake = () => {
           clearTimeout(timer)
           resolve()
         }
-        if (signal.aborted) wake()
       })
     }
   }
@@ -112,8 +114,11 @@ export function createWatchers(options: WatchersOptions): Watchers {
       const definitions = createReflector({
         client,
         kind: drivenKinds['CustomResourceDefinition'] as KubeKind,
-        keep: (live) => ({ metadata: prunedMetadata(live) }),
-        onChange: () => wake(),
+        keep: (live) => ({ metadata: prunedMetadata(live), status: live['status'] ?? {} }),
+        onChange: () => {
+          stale = true
+          wake()
+        },
       })
       signal.addEventListener('abort', () => wake(), { once: true })
       loops.push(definitions.run(signal), keepReconciled(signal))
