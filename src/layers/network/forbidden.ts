@@ -13,8 +13,8 @@ const never4 = rangesOf([
 ]) // prettier-ignore
 const never6 = rangesOf([
   '::/128', '::1/128', 'fe80::/10', 'fec0::/10', 'ff00::/8', 'fd00:ec2::254/128', 'fd20:ce::254/128',
-  // Ways to write an IPv4 address in IPv6: mapped, compatible, local-use NAT64, Teredo and 6to4.
-  '::ffff:0:0/96', '::/96', '64:ff9b:1::/48', '2001::/32', '2002::/16',
+  // Ways to write an IPv4 address in IPv6: compatible, local-use NAT64, Teredo and 6to4 (mapped: see ranges.ts).
+  '::/96', '64:ff9b:1::/48', '2001::/32', '2002::/16',
 ]) // prettier-ignore
 const private4 = rangesOf(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '198.18.0.0/15'])
 const private6 = rangesOf(['fc00::/7'])

@@ -9,7 +9,7 @@ import type { Tenant } from '../../model/tenant.ts'
 import { addresses, kubernetesResource, tenantLabels, withinNamespace } from '../manifest.ts'
 import { metadataRanges, neverRanges, texts } from './forbidden.ts'
 import { resolverRanges } from './openings.ts'
-import { contains, minimal, overlaps, rangesOf, type Range } from './ranges.ts'
+import { contains, isMapped, minimal, overlaps, rangesOf, type Range } from './ranges.ts'
 
 const fqdnPattern = /^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/
 
@@ -29,7 +29,7 @@ export function fqdnKind(context: LayerContext): 'cilium' | 'calico' | undefined
 function denied(context: LayerContext): readonly { readonly range: Range; readonly except: readonly Range[] }[] {
   const resolvers = rangesOf(resolverRanges(context)).filter((range) => !metadataRanges.some((shut) => overlaps(range, shut)))
   return minimal(neverRanges)
-    .filter((range) => !resolvers.some((resolver) => contains(resolver, range)))
+    .filter((range) => !isMapped(range) && !resolvers.some((resolver) => contains(resolver, range)))
     .map((range) => ({ range, except: minimal(resolvers.filter((resolver) => contains(range, resolver))) }))
 }
 

@@ -79,12 +79,19 @@ export function minimal(ranges: readonly Range[]): readonly Range[] {
 }
 
 /**
+ * IPv4 addresses written in IPv6. Go, and with it the API server, reads them as IPv4, so that no IPv6 range can except
+ * them; they never stand in a packet either (RFC 4291, section 2.5.5.2: they are how one host's sockets speak of IPv4).
+ */
+const mapped: Range = { family: 6, base: 0xffffn << 32n, bits: 96 }
+export const isMapped = (range: Range): boolean => contains(mapped, range)
+
+/**
  * What is left of a range when others are cut out, in the form that NetworkPolicy takes: `except` entries lie strictly
  * inside `cidr`. Undefined when nothing is left: an empty peer would not mean nothing but everywhere.
  */
 export function cut(allowed: Range, forbidden: readonly Range[]): { readonly cidr: string; readonly except: readonly string[] } | undefined {
-  if (forbidden.some((range) => contains(range, allowed))) return undefined
-  const inside = minimal(forbidden.filter((range) => contains(allowed, range)))
+  if (isMapped(allowed) || forbidden.some((range) => contains(range, allowed))) return undefined
+  const inside = minimal(forbidden.filter((range) => contains(allowed, range) && !isMapped(range)))
   return { cidr: formatRange(allowed), except: inside.map((range) => formatRange(range)) }
 }
 

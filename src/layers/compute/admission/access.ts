@@ -18,23 +18,23 @@ export const access = (): PolicyText => ({
   ],
   conditions: [],
   variables: [
-    { name: 'namespace', expression: 'namespaceObject.metadata.name' },
+    { name: 'own', expression: 'namespaceObject.metadata.name' },
     namespaceList('groups', parameter.groups),
     namespaceList('accounts', parameter.serviceAccounts),
   ],
   validations: [
     {
       expression: everySubject(
-        `s.kind != 'ServiceAccount' || (has(s.namespace) && (s.namespace == variables.namespace || (s.namespace + '/' + s.name) in variables.accounts))`,
+        `s.kind != 'ServiceAccount' || (has(s.namespace) && (s.namespace == variables.own || (s.namespace + '/' + s.name) in variables.accounts))`,
       ),
       message: 'a binding in the namespace of a tenant may only name service accounts of that namespace, or those of the tenant document',
     },
     {
-      expression: everySubject(`s.kind != 'Group' || s.name in variables.groups || s.name == 'system:serviceaccounts:' + variables.namespace`),
+      expression: everySubject(`s.kind != 'Group' || s.name in variables.groups || s.name == 'system:serviceaccounts:' + variables.own`),
       message: 'a binding in the namespace of a tenant may only name groups of the tenant document',
     },
     {
-      expression: everySubject(`s.kind != 'User' || s.name.startsWith('system:serviceaccount:' + variables.namespace + ':')`),
+      expression: everySubject(`s.kind != 'User' || s.name.startsWith('system:serviceaccount:' + variables.own + ':')`),
       message: 'a binding in the namespace of a tenant may not name single users; name a group of the tenant document',
     },
     {

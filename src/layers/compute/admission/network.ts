@@ -83,7 +83,7 @@ export const ingresses = (): PolicyText => ({
     namespaceList('classes', parameter.ingressClasses),
     { name: 'rules', expression: `has(object.spec.rules) ? object.spec.rules : []` },
     { name: 'annotations', expression: `has(object.metadata.annotations) ? object.metadata.annotations : {}` },
-    { name: 'named', expression: `variables.rules.map(r, has(r.host) ? r.host : '') + (has(object.spec.tls) ? object.spec.tls.map(t, has(t.hosts) ? t.hosts : []).flatten() : [])` },
+    { name: 'named', expression: `variables.rules.map(r, has(r.host) ? r.host : '')` },
     { name: 'oldClass', expression: `'kubernetes.io/ingress.class'` },
   ],
   validations: [
@@ -92,7 +92,9 @@ export const ingresses = (): PolicyText => ({
       message: 'an ingress of a tenant names its hosts; one for all hosts would answer for everyone',
     },
     {
-      expression: `variables.named.all(host, ${hostAllowed})`,
+      expression:
+        `variables.named.all(host, ${hostAllowed}) && ` +
+        `(!has(object.spec.tls) || object.spec.tls.all(t, !has(t.hosts) || t.hosts.all(host, ${hostAllowed})))`,
       message: 'an ingress of a tenant may only name hosts of the tenant document (domain, compute.allowed.ingressHosts)',
     },
     {
