@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../audit/canonical.ts'
 import { RingfenceError } from '../model/errors.ts'
-import type { JsonObject } from '../model/json.ts'
 import type { LayerContext } from '../model/layer.ts'
 import { resolveNames, slugOf } from '../model/names.ts'
 import type { Resource } from '../model/resource.ts'
@@ -23,7 +22,7 @@ import type { Products } from './products.ts'
 import type { Prove } from './proof-runner.ts'
 import { allTenants, createTenantService } from './tenant-service.ts'
 import { auditView, tenantView } from './views.ts'
-import { boundaryOf, type WorldReader } from './world.ts'
+import { boundaryOf, type Openings, type WorldReader } from './world.ts'
 
 export interface ServiceParts {
   readonly store: StoreConnection
@@ -34,7 +33,7 @@ export interface ServiceParts {
   readonly prove: Prove
   readonly foretell: readonly Foretell[]
   readonly version: string
-  openings(tenant: Tenant, context: LayerContext): readonly JsonObject[]
+  readonly openings: Openings
 }
 
 export function createControlPlane(parts: ServiceParts): ControlPlane {
@@ -176,12 +175,13 @@ async function drawPlan(parts: ServiceParts, document: TenantDocument, before: T
           diff: (resource, state) => products.driverOf(resource).diff(resource, state),
         })
   const whole: Plan = { ...drawn, blocked: [...blocked, ...drawn.blocked] }
-  const boundary = boundaryOf(tenant, context, parts.openings(tenant, context))
+  const boundary = boundaryOf(tenant, context, parts.openings(tenant, context, (address) => stored.inventory.get(address)?.outputs))
   const world = await parts.worlds.read({ fresh: true, signal, inside: new Set(before === undefined ? [] : [tenant.name]) })
   const report = parts.prove(plannedWorld(world, whole, boundary, parts.foretell), { tenants: [tenant.name] })
-  const states = [...observed].map(([address, seen]) => [address, seen.status, 'id' in seen ? seen.id : '', 'state' in seen ? seen.state : {}])
+  // What would be done, to which objects, and what comes of it: a plan that differs in none of these is the same plan.
+  const acts = whole.steps.map((step) => [step.address, step.verb, 'seen' in step ? step.seen.id : '', step.drift.map(({ path, from, to }) => [path, from ?? null, to ?? null])])
   const basis = createHash('sha256')
-    .update(canonicalJson([before?.resourceVersion ?? 0, document, plain(desired), plain(states)]))
+    .update(canonicalJson([before?.resourceVersion ?? 0, document, acts, whole.blocked.map(({ address, code }) => [address, code]), { ...report.summary }]))
     .digest('hex')
   return {
     tenant: tenant.name,
@@ -202,9 +202,6 @@ async function drawPlan(parts: ServiceParts, document: TenantDocument, before: T
     document,
   }
 }
-
-/** Drops what JSON cannot say (`undefined`), so that a digest can be taken. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 function plannedTenant(context: LayerContext, document: TenantDocument, before: TenantRow | undefined): Tenant {
   if (before !== undefined) return { ...tenantOf(before), spec: document.spec, labels: document.metadata.labels }

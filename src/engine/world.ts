@@ -5,6 +5,7 @@
 import { toRingfenceError } from '../model/errors.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { LayerContext } from '../model/layer.ts'
+import type { Address, Outputs } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 import type { KubernetesWorld, PostgresWorld, TenantBoundary, Unreadable, World } from '../model/world.ts'
 import type { Products } from './products.ts'
@@ -14,11 +15,15 @@ export interface WorldReader {
   read(options: { readonly fresh: boolean; readonly inside?: ReadonlySet<string>; readonly signal: AbortSignal }): Promise<World>
 }
 
+/** What the documents legitimately open (the network layer knows). */
+export type Openings = (tenant: Tenant, context: LayerContext, outputs: (address: Address) => Outputs | undefined) => readonly JsonObject[]
+
 export interface WorldSources {
   readonly products: Products
   tenants(): Promise<readonly Tenant[]>
-  /** What the documents legitimately open (the network layer knows). */
-  openings(tenant: Tenant, context: LayerContext): readonly JsonObject[]
+  /** Outputs of what was made, by tenant uid and address. */
+  outputs(): Promise<ReadonlyMap<string, ReadonlyMap<Address, Outputs>>>
+  readonly openings: Openings
   now(): Date
 }
 
@@ -28,8 +33,10 @@ export function createWorldReader(sources: WorldSources): WorldReader {
       const from = sources.now().toISOString()
       const { products } = sources
       const { context } = products
-      const tenants = await sources.tenants()
-      const boundaries = tenants.map((tenant) => boundaryOf(tenant, context, sources.openings(tenant, context)))
+      const [tenants, outputs] = await Promise.all([sources.tenants(), sources.outputs()])
+      const boundaries = tenants.map((tenant) =>
+        boundaryOf(tenant, context, sources.openings(tenant, context, (address) => outputs.get(tenant.uid)?.get(address))),
+      )
       const databases = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name)).map((tenant) => tenant.names.database)
       const [kubernetes, postgres] = await Promise.all([readKubernetes(products, fresh, signal), readPostgres(products, databases, signal)])
       return {

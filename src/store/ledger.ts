@@ -126,6 +126,19 @@ export async function readOwners(store: StoreConnection, owners: readonly string
   return states
 }
 
+/** What objects hand to others, by owner and address: endpoints and the like. Rows without any are left out. */
+export async function readOutputs(store: StoreConnection): Promise<ReadonlyMap<string, ReadonlyMap<Address, Outputs>>> {
+  const rows = await store.run((db) =>
+    db.selectFrom('ringfence.inventory').select(['owner', 'address', 'outputs']).where(sql<boolean>`outputs <> '{}'::jsonb`).execute(),
+  )
+  const byOwner = new Map<string, Map<Address, Outputs>>()
+  for (const row of rows) {
+    const outputs = byOwner.get(row.owner) ?? new Map<Address, Outputs>()
+    byOwner.set(row.owner, outputs.set(row.address as Address, row.outputs))
+  }
+  return byOwner
+}
+
 async function writeJournal(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
   if (entry.intents !== undefined && entry.intents.length > 0) {
     await tx

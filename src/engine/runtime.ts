@@ -1,0 +1,91 @@
+/**
+ * A running engine: worker, watches, resync sweep and the proof of everybody after changes that concern all. Owns
+ * when things run; what they do is elsewhere.
+ */
+import { toRingfenceError } from '../model/errors.ts'
+import type { Backend } from '../model/driver.ts'
+import { trigger } from '../store/leases.ts'
+import type { Notifications } from '../store/notifications.ts'
+import type { Prove } from './proof-runner.ts'
+import { resyncMs } from './retry.ts'
+import { sweep } from './sweep.ts'
+import { allTenants } from './tenant-service.ts'
+import { watchBackend } from './watch.ts'
+import { platformKey, startWorker, type Worker, type WorkerOptions } from './worker.ts'
+import type { WorldReader } from './world.ts'
+
+export interface RuntimeOptions extends WorkerOptions {
+  readonly notifications: Notifications
+  readonly worlds: WorldReader
+  readonly prove: Prove
+}
+
+export interface Runtime {
+  readonly worker: Worker
+  /** A backend came up: watch it, and look at everything. */
+  attached(backend: Backend): Promise<void>
+  /** Looks at every tenant now, without waiting for the resync. */
+  resync(): Promise<void>
+  stop(graceMs?: number): Promise<void>
+}
+
+/** A proof of everybody gathers this long, so that a burst of changes costs one. */
+const proofDelayMs = 300
+
+export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { store, log } = options
+  const stopping = new AbortController()
+  const worker = startWorker(options)
+  options.notifications.on('ringfence_work', () => worker.wake())
+  const watches: Promise<void>[] = []
+  let proofTimer: NodeJS.Timeout | undefined
+
+  const guarded = async (what: string, work: () => Promise<void>) => {
+    try {
+      await work()
+    } catch (error) {
+      if (!stopping.signal.aborted) log('warn', `${what} failed: ${toRingfenceError(error).message}`)
+    }
+  }
+  const proveAll = () =>
+    guarded('the proof of all tenants', async () => {
+      const world = await options.worlds.read({ fresh: false, signal: AbortSignal.timeout(60_000), inside: new Set() })
+      const report = options.prove(world)
+      const off = new Set(report.verdicts.filter((verdict) => verdict.verdict === 'refuted').map((verdict) => verdict.tenant))
+      const rows = await allTenants(store)
+      const changed = rows.filter((row) => off.has(row.name) !== row.conditions.some((one) => one.type === 'IsolationBroken' && one.status === 'True'))
+      await store.run((db) => trigger(db, changed.map((row) => row.uid), 'change'))
+    })
+  const onGlobalChange = () => {
+    proofTimer ??= setTimeout(() => {
+      proofTimer = undefined
+      void proveAll()
+    }, proofDelayMs)
+  }
+  const resync = () =>
+    guarded('the resync', async () => {
+      await store.run((db) => trigger(db, [platformKey], 'resync'))
+      const { checked, triggered } = await sweep(store, options.products, stopping.signal)
+      if (triggered.length > 0) log('info', `resync: ${triggered.length} of ${checked} tenants need a pass`)
+    })
+  const timer = setInterval(() => void resync(), resyncMs)
+  timer.unref()
+  return {
+    worker,
+    resync,
+    async attached(backend) {
+      watches.push(watchBackend(backend, { store, onGlobalChange, platformKey, log }, stopping.signal))
+      await store.run((db) => trigger(db, [platformKey], 'attached'))
+      const rows = await allTenants(store)
+      await store.run((db) => trigger(db, rows.map((row) => row.uid), 'attached'))
+      worker.wake()
+    },
+    async stop(graceMs = 5_000) {
+      clearInterval(timer)
+      clearTimeout(proofTimer)
+      await worker.stop(graceMs)
+      stopping.abort()
+      await Promise.allSettled(watches)
+    },
+  }
+}

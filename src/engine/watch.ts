@@ -1,0 +1,75 @@
+/**
+ * Turns what changes in the backends into keys of the queue. An event never decides what is done; it only says where
+ * to look: at one tenant, at the platform's objects, or, when it may concern everybody, at all.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Backend, BackendChange } from '../model/driver.ts'
+import { toRingfenceError } from '../model/errors.ts'
+import type { StoreConnection } from '../store/connection.ts'
+import { trigger } from '../store/leases.ts'
+import { allTenants } from './tenant-service.ts'
+
+export interface WatchOptions {
+  readonly store: StoreConnection
+  /** Called after a change that may concern every tenant: a cluster role, an admission rule. */
+  onGlobalChange(): void
+  readonly platformKey: string
+  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
+}
+
+/** Changes within this time make one pass. */
+const gatherMs = 150
+
+/** Kinds without a tenant's namespace that decide about isolation everywhere. */
+const globalKinds = new Set([
+  'kubernetes/ClusterRole',
+  'kubernetes/ClusterRoleBinding',
+  'kubernetes/ValidatingAdmissionPolicy',
+  'kubernetes/ValidatingAdmissionPolicyBinding',
+])
+
+export async function watchBackend(backend: Backend, options: WatchOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && backend.changes !== undefined) {
+    const gathered: BackendChange[] = []
+    let timer: NodeJS.Timeout | undefined
+    const flush = () => {
+      timer = undefined
+      const batch = gathered.splice(0)
+      dispatch(batch, options).catch((error: unknown) => options.log('warn', `changes could not be queued: ${toRingfenceError(error).message}`))
+    }
+    try {
+      for await (const change of backend.changes(signal)) {
+        gathered.push(change)
+        timer ??= setTimeout(flush, gatherMs)
+      }
+    } catch (error) {
+      if (!signal.aborted) options.log('warn', `the watch on ${backend.name} broke: ${toRingfenceError(error).message}`)
+    }
+    if (!signal.aborted) await pause(1_000)
+  }
+}
+
+async function dispatch(changes: readonly BackendChange[], options: WatchOptions): Promise<void> {
+  const rows = await allTenants(options.store)
+  const byName = new Map<string, string>()
+  for (const row of rows) {
+    byName.set(row.names.namespace, row.uid)
+    byName.set(row.names.database, row.uid)
+    byName.set(row.names.databaseLogin, row.uid)
+    byName.set(row.names.databaseOwner, row.uid)
+  }
+  const keys = new Set<string>()
+  let everybody = false
+  for (const change of changes) {
+    if (change === 'resync') {
+      everybody = true
+      continue
+    }
+    const owner = byName.get(change.externalName.split('/')[0] ?? '') ?? byName.get(change.externalName)
+    if (owner !== undefined) keys.add(owner)
+    else keys.add(options.platformKey)
+    if (globalKinds.has(change.kind)) everybody = true
+  }
+  await options.store.run((db) => trigger(db, [...keys], 'change'))
+  if (everybody) options.onGlobalChange()
+}
