@@ -14,14 +14,27 @@ export interface Lock {
   release(): Promise<void>
 }
 
-async function holderOf(path: string): Promise<ProcessIdentity | undefined> {
-  const text = await readIfThere(path)
-  if (text === undefined) return undefined
+function parseHolder(content: string): ProcessIdentity | undefined {
   try {
-    return JSON.parse(text) as ProcessIdentity
+    return JSON.parse(content) as ProcessIdentity
   } catch {
-    return { pid: 0, started: '', command: '' }
+    return undefined
   }
+}
+
+async function removeIf(path: string, content: string): Promise<void> {
+  if ((await readIfThere(path)) === content) await rm(path, { force: true })
+}
+
+/**
+ * Removes the lock of a dead holder. Two that find it at once must not both remove "it", for the second would remove
+ * the first one's new lock; so this is done under a lock of its own, and only if the content is still the dead one's.
+ */
+async function breakStale(path: string, content: string): Promise<void> {
+  const guard = await tryLock(`${path}.break`)
+  if (!('release' in guard)) return
+  await removeIf(path, content)
+  await guard.release()
 }
 
 /** Takes the lock, or answers the process that holds it. */
@@ -36,22 +49,19 @@ export async function tryLock(path: string): Promise<Lock | ProcessIdentity> {
       try {
         // A hard link appears whole or not at all, and never over an existing lock.
         await link(mine, path)
-        return { release: () => release(path, content) }
+        return { release: () => removeIf(path, content) }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       }
-      const before = await readIfThere(path)
-      const holder = await holderOf(path)
+      const found = await readIfThere(path)
+      if (found === undefined) continue
+      const holder = parseHolder(found)
       if (holder !== undefined && (await isRunning(holder))) return holder
-      if (before !== undefined) await release(path, before)
+      await breakStale(path, found)
     }
   } finally {
     await rm(mine, { force: true })
   }
-}
-
-async function release(path: string, content: string): Promise<void> {
-  if ((await readIfThere(path)) === content) await rm(path, { force: true })
 }
 
 /** Waits until the lock is ours. `onWait` is told once who holds it. */

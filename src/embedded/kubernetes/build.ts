@@ -3,8 +3,7 @@
  * Needs the stock Go tools, and the module proxy for what is not in Go's own cache.
  */
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -68,15 +67,25 @@ function versionFlags(): string {
   return ['-s -w', ...Object.entries(facts).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)].join(' ')
 }
 
+export interface BuildOptions {
+  readonly go: string
+  readonly scratch: string
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+}
+
 /**
  * Builds one program to `target`. `scratch` is a folder of ours for the log and the note of what runs: the build ends
  * with this process, however that ends.
  */
-export async function build(program: Program, target: string, options: { readonly go: string; readonly scratch: string; readonly env: NodeJS.ProcessEnv; readonly signal?: AbortSignal }): Promise<void> {
-  const source = await mkdtemp(join(tmpdir(), 'ringfence-go-'))
+export async function build(program: Program, target: string, options: BuildOptions): Promise<void> {
+  // Both are in the scratch folder, where the next start removes what a killed one left.
+  const source = join(options.scratch, '.source.tmp')
+  const work = join(options.scratch, '.work.tmp')
   let set: SupervisedSet | undefined
   const cancel = (): void => void set?.stop()
   try {
+    for (const folder of [source, work]) await mkdir(folder, { recursive: true, mode: 0o700 })
     for (const file of ['go.mod', 'go.sum']) await cp(join(moduleFolder, file), join(source, file))
     options.signal?.throwIfAborted()
     set = await SupervisedSet.open(options.scratch)
@@ -86,8 +95,9 @@ export async function build(program: Program, target: string, options: { readonl
       command: options.go,
       args: ['build', '-mod=readonly', '-trimpath', '-ldflags', versionFlags(), '-o', target, packages[program]],
       cwd: source,
-      env: buildEnvironment(options.env),
-      stopSignal: 'SIGTERM',
+      env: { ...buildEnvironment(options.env), GOTMPDIR: work },
+      // Go tidies up on an interrupt only.
+      stopSignal: 'SIGINT',
       graceMs: 5000,
       group: true,
     })
@@ -97,6 +107,6 @@ export async function build(program: Program, target: string, options: { readonl
   } finally {
     options.signal?.removeEventListener('abort', cancel)
     await set?.stop()
-    await rm(source, { recursive: true, force: true })
+    for (const folder of [source, work]) await rm(folder, { recursive: true, force: true })
   }
 }
