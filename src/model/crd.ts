@@ -26,7 +26,9 @@ export function structural(schema: JsonSchema): JsonObject {
   if (schema.items !== undefined) result['items'] = structural(schema.items)
   // Kubernetes allows fields or a map, never both; fields that are not known are pruned or refused by itself.
   if (schema.properties !== undefined) {
-    result['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, inner]) => [name, structural(inner)]))
+    result['properties'] = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, inner]) => [name, structural(inner)]),
+    )
     if (schema.required !== undefined && schema.required.length > 0) result['required'] = schema.required
   } else if (typeof schema.additionalProperties === 'object') {
     result['additionalProperties'] = structural(schema.additionalProperties)
@@ -76,7 +78,9 @@ function intOrString(branches: readonly JsonSchema[]): JsonObject {
 
 /** All fields of all branches, then per branch which it needs and which are not its own: at least one must fit. */
 function objectUnion(branches: readonly JsonSchema[]): JsonObject {
-  const properties = Object.assign({}, ...branches.map((branch) => branch.properties ?? {})) as { [name: string]: JsonSchema }
+  const properties = Object.assign({}, ...branches.map((branch) => branch.properties ?? {})) as {
+    [name: string]: JsonSchema
+  }
   const names = Object.keys(properties)
   return {
     type: 'object',
@@ -101,7 +105,11 @@ const immutable = (field: string): JsonObject => ({
 const tenantRules: { readonly [path: string]: readonly JsonObject[] } = {
   'spec/compute/namespace': [immutable('name'), immutable('adopt'), immutable('create')],
   'spec/database': [
-    { rule: "!has(oldSelf.mode) || oldSelf.mode == 'none' || (has(self.mode) && self.mode == oldSelf.mode)", message: 'mode cannot change: the database and its data would go', reason: 'FieldValueForbidden' },
+    {
+      rule: "!has(oldSelf.mode) || oldSelf.mode == 'none' || (has(self.mode) && self.mode == oldSelf.mode)",
+      message: 'mode cannot change: the database and its data would go',
+      reason: 'FieldValueForbidden',
+    },
   ],
 }
 
@@ -144,7 +152,12 @@ const status: JsonObject = {
     },
     proof: {
       type: 'object',
-      properties: { at: time, ...Object.fromEntries(['proved', 'refuted', 'undecided'].map((verdict) => [verdict, { type: 'integer', format: 'int64' }])) },
+      properties: {
+        at: time,
+        ...Object.fromEntries(
+          ['proved', 'refuted', 'undecided'].map((verdict) => [verdict, { type: 'integer', format: 'int64' }]),
+        ),
+      },
     },
   },
 }
@@ -160,7 +173,10 @@ export function tenantDefinition(): JsonObject {
       apiVersion: text,
       kind: text,
       // Kubernetes lets a definition restrict the name of an object and nothing else of its metadata.
-      metadata: { type: 'object', properties: { name: structural(properties['metadata']?.properties?.['name'] ?? {}) } },
+      metadata: {
+        type: 'object',
+        properties: { name: structural(properties['metadata']?.properties?.['name'] ?? {}) },
+      },
       spec: structural(properties['spec'] ?? {}),
       status,
     },
@@ -188,7 +204,14 @@ export function tenantDefinition(): JsonObject {
     spec: {
       group: 'ringfence.dev',
       scope: 'Cluster',
-      names: { kind: 'Tenant', listKind: 'TenantList', plural: 'tenants', singular: 'tenant', shortNames: ['rft'], categories: ['ringfence'] },
+      names: {
+        kind: 'Tenant',
+        listKind: 'TenantList',
+        plural: 'tenants',
+        singular: 'tenant',
+        shortNames: ['rft'],
+        categories: ['ringfence'],
+      },
       versions: [version],
     },
   }

@@ -45,7 +45,11 @@ export function jsonSchema(kind: DocumentKind): JsonSchema {
   const known = derived.get(kind)
   if (known !== undefined) return known
   const schema = z.toJSONSchema(schemas[kind], { io: 'input', target: 'draft-2020-12' }) as JsonSchema
-  const titled: JsonSchema = { ...schema, $id: `https://ringfence.dev/schemas/v1alpha1/${kind.toLowerCase()}.json`, title: kind }
+  const titled: JsonSchema = {
+    ...schema,
+    $id: `https://ringfence.dev/schemas/v1alpha1/${kind.toLowerCase()}.json`,
+    title: kind,
+  }
   derived.set(kind, titled)
   return titled
 }

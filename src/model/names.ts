@@ -33,7 +33,12 @@ export const nameRules = {
   /** Kubernetes: RFC 1123 subdomain. */
   networkPolicy: { valid: subdomain, longest: 253, says: 'a DNS name of at most 253 characters', namespaced: true },
   /** PostgreSQL NAMEDATALEN - 1; lower case only, so that quoting never decides which one is meant. */
-  database: { valid: /^[a-z][a-z0-9_-]*$/, longest: 63, says: 'at most 63 of a-z, 0-9, "_" and "-"', taken: /^(postgres|template[01])$/ },
+  database: {
+    valid: /^[a-z][a-z0-9_-]*$/,
+    longest: 63,
+    says: 'at most 63 of a-z, 0-9, "_" and "-"',
+    taken: /^(postgres|template[01])$/,
+  },
   role: {
     valid: /^[a-z][a-z0-9_-]*$/,
     longest: 63,
@@ -41,13 +46,31 @@ export const nameRules = {
     taken: /^(postgres|public|none|pg_.*|current_role|current_user|session_user|rds.*|cloudsql.*|azure.*)$/,
   },
   /** S3 general purpose buckets: 3-63, no dots (they break TLS host names), none of Amazon's own prefixes. */
-  bucket: { valid: /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/, longest: 63, says: '3-63 of a-z, 0-9 and "-"', taken: /^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3)$/ },
+  bucket: {
+    valid: /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
+    longest: 63,
+    says: '3-63 of a-z, 0-9 and "-"',
+    taken: /^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3)$/,
+  },
   /** IAM, MinIO and OpenBao policies, Keycloak realms and scopes. */
-  policy: { valid: /^[a-z0-9][a-z0-9._-]*$/, longest: 128, says: 'at most 128 of a-z, 0-9, ".", "_" and "-"', taken: /^(root|default|master)$/ },
+  policy: {
+    valid: /^[a-z0-9][a-z0-9._-]*$/,
+    longest: 128,
+    says: 'at most 128 of a-z, 0-9, ".", "_" and "-"',
+    taken: /^(root|default|master)$/,
+  },
   /** Object-store prefixes: whole segments, closed by a slash, so that no prefix begins another. */
-  prefix: { valid: /^([a-z0-9][a-z0-9._-]*\/)+$/, longest: 512, says: 'segments of a-z, 0-9, ".", "_" and "-", each closed by "/"' },
+  prefix: {
+    valid: /^([a-z0-9][a-z0-9._-]*\/)+$/,
+    longest: 512,
+    says: 'segments of a-z, 0-9, ".", "_" and "-", each closed by "/"',
+  },
   /** Secret-store paths in policies: a glob only as the whole last segment. */
-  secretPath: { valid: /^([a-z0-9][a-z0-9._-]*\/)+\*?$/, longest: 512, says: 'segments closed by "/", "*" only at the end' },
+  secretPath: {
+    valid: /^([a-z0-9][a-z0-9._-]*\/)+\*?$/,
+    longest: 512,
+    says: 'segments closed by "/", "*" only at the end',
+  },
 } as const satisfies { readonly [kind: string]: NameRule }
 
 export type NameKind = keyof typeof nameRules
@@ -58,14 +81,18 @@ export type NameValues = { readonly [placeholder in Placeholder]: string }
 const token = /<([^<>]*)>/g
 
 /** What is wrong with a pattern for names of this kind, whoever the tenant is; undefined when nothing is. */
-export function patternProblem(pattern: string, kind: NameKind): { readonly reason: string; readonly fix: string } | undefined {
+export function patternProblem(
+  pattern: string,
+  kind: NameKind,
+): { readonly reason: string; readonly fix: string } | undefined {
   const rule: NameRule = nameRules[kind]
   const used = [...pattern.matchAll(token)].map((match) => match[1] ?? '')
   const unknown = used.find((name) => !placeholders.some((known) => known === name))
   if (unknown !== undefined) {
     return { reason: `uses the unknown placeholder <${excerpt(unknown, 40)}>`, fix: 'use <name>, <slug> or <uid>' }
   }
-  if (/[<>]/.test(pattern.replaceAll(token, ''))) return { reason: 'has an unpaired "<" or ">"', fix: 'write placeholders as <name>' }
+  if (/[<>]/.test(pattern.replaceAll(token, '')))
+    return { reason: 'has an unpaired "<" or ">"', fix: 'write placeholders as <name>' }
   if (used.length === 0 && rule.namespaced !== true) {
     return { reason: 'gives every tenant the same name', fix: 'use at least one of <name>, <slug>, <uid>' }
   }
@@ -80,7 +107,9 @@ export function patternProblem(pattern: string, kind: NameKind): { readonly reas
 export const sampleUid = 'a0000000-0000-4000-8000-000000000000'
 
 const fill = (pattern: string, values: NameValues): string =>
-  pattern.replaceAll(token, (whole, name: string) => (placeholders.some((known) => known === name) ? values[name as Placeholder] : whole))
+  pattern.replaceAll(token, (whole, name: string) =>
+    placeholders.some((known) => known === name) ? values[name as Placeholder] : whole,
+  )
 
 /** One name from one pattern. Throws `InvalidDocument` when the pattern is wrong or the name is not allowed. */
 export function deriveName(pattern: string, kind: NameKind, values: NameValues): string {
@@ -93,14 +122,24 @@ export function deriveName(pattern: string, kind: NameKind, values: NameValues):
 }
 
 /** What keeps a finished name from being used for this kind of thing. */
-export function nameProblem(name: string, kind: NameKind): { readonly reason: string; readonly fix: string } | undefined {
+export function nameProblem(
+  name: string,
+  kind: NameKind,
+): { readonly reason: string; readonly fix: string } | undefined {
   const rule: NameRule = nameRules[kind]
   if (Buffer.byteLength(name) > rule.longest) {
-    return { reason: `gives a ${kind} name of ${Buffer.byteLength(name)} bytes, "${excerpt(name)}"`, fix: `choose a shorter name: ${rule.says}` }
+    return {
+      reason: `gives a ${kind} name of ${Buffer.byteLength(name)} bytes, "${excerpt(name)}"`,
+      fix: `choose a shorter name: ${rule.says}`,
+    }
   }
-  if (!rule.valid.test(name)) return { reason: `gives the ${kind} name "${excerpt(name)}"`, fix: `choose another name: ${rule.says}` }
+  if (!rule.valid.test(name))
+    return { reason: `gives the ${kind} name "${excerpt(name)}"`, fix: `choose another name: ${rule.says}` }
   if (rule.taken?.test(name) === true) {
-    return { reason: `gives the ${kind} name "${excerpt(name)}", which the product itself uses`, fix: 'choose another name' }
+    return {
+      reason: `gives the ${kind} name "${excerpt(name)}", which the product itself uses`,
+      fix: 'choose another name',
+    }
   }
   return undefined
 }
@@ -113,13 +152,17 @@ export interface NamedTenant {
 }
 
 /** What the platform's patterns and the document make of each name, and which of them may not be used. */
-export function derivedNames(platform: PlatformSpec, tenant: NamedTenant): { readonly names: TenantNames; readonly problems: readonly Problem[] } {
+export function derivedNames(
+  platform: PlatformSpec,
+  tenant: NamedTenant,
+): { readonly names: TenantNames; readonly problems: readonly Problem[] } {
   const problems: Problem[] = []
   const derive = (what: keyof TenantNames, kind: NameKind): string => {
     const name = fill(platform.names[what], tenant)
     const wrong = patternProblem(platform.names[what], kind) ?? nameProblem(name, kind)
     if (wrong !== undefined) {
-      const path = platform.names[what].includes('<slug>') && tenant.slug !== tenant.name ? '/spec/slug' : '/metadata/name'
+      const path =
+        platform.names[what].includes('<slug>') && tenant.slug !== tenant.name ? '/spec/slug' : '/metadata/name'
       problems.push({ path, ...wrong })
     }
     return name
@@ -135,7 +178,11 @@ export function derivedNames(platform: PlatformSpec, tenant: NamedTenant): { rea
     networkPolicy: derive('networkPolicy', 'networkPolicy'),
   }
   if (names.databaseOwner === names.databaseLogin) {
-    problems.push({ path: '/metadata/name', reason: 'gives the database owner and its login one name', fix: 'give the platform two different patterns' })
+    problems.push({
+      path: '/metadata/name',
+      reason: 'gives the database owner and its login one name',
+      fix: 'give the platform two different patterns',
+    })
   }
   return { names, problems }
 }
@@ -175,7 +222,8 @@ export function claimsOf(names: TenantNames, options: { readonly databases?: boo
 }
 
 /** The slug of a tenant: its own, or its name. */
-export const slugOf = (document: { readonly name: string; readonly spec: TenantSpec }): string => document.spec.slug ?? document.name
+export const slugOf = (document: { readonly name: string; readonly spec: TenantSpec }): string =>
+  document.spec.slug ?? document.name
 
 /** Whether a namespace of this name is what the pattern makes for some tenant, existing or not. */
 export function matchesPattern(pattern: string, name: string): boolean {
@@ -187,13 +235,16 @@ export function matchesPattern(pattern: string, name: string): boolean {
 }
 
 /** Whether the pattern is more than placeholders: only then does a name tell by itself that it is a tenant's. */
-export const hasLiteral = (pattern: string): boolean => pattern.replaceAll(token, '').replaceAll(/[^a-z0-9]/g, '') !== ''
+export const hasLiteral = (pattern: string): boolean =>
+  pattern.replaceAll(token, '').replaceAll(/[^a-z0-9]/g, '') !== ''
 
 /** A tenant's locked names must never change; a caller that tries is at fault. */
 export function assertLocked(existing: Tenant, names: TenantNames): void {
   for (const key of Object.keys(names) as (keyof TenantNames)[]) {
     if (existing.names[key] !== names[key]) {
-      throw new RingfenceError('NameConflict', `the ${key} name of tenant ${existing.name} is locked`, { locked: existing.names[key] })
+      throw new RingfenceError('NameConflict', `the ${key} name of tenant ${existing.name} is locked`, {
+        locked: existing.names[key],
+      })
     }
   }
 }

@@ -51,7 +51,14 @@ function check<S extends z.ZodType>(kind: DocumentKind, schema: S, json: Json): 
 }
 
 /** What the server adds to a document that it gives back; a person may send it again unchanged. */
-const serverFields = new Set(['uid', 'generation', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'managedFields'])
+const serverFields = new Set([
+  'uid',
+  'generation',
+  'resourceVersion',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'managedFields',
+])
 
 function withoutServerFields(json: Json): Json {
   if (!isObject(json)) return json

@@ -49,7 +49,12 @@ function copy(value: unknown, path: Path, walk: Walk): Json | undefined {
   walk.values += 1
   if (walk.values > bounds.values || walk.text > bounds.totalText) {
     walk.stopped = true
-    return refuse(walk, [], `is larger than a document may be (${bounds.values} values, ${bounds.totalText} characters)`, 'send a smaller document')
+    return refuse(
+      walk,
+      [],
+      `is larger than a document may be (${bounds.values} values, ${bounds.totalText} characters)`,
+      'send a smaller document',
+    )
   }
   switch (typeof value) {
     case 'string':
@@ -78,12 +83,18 @@ function copyText(text: string, path: Path, walk: Walk): Json | undefined {
   }
   const found = forbiddenInText.exec(text)
   if (found === null) return text
-  return refuse(walk, path, `holds the character ${excerpt(found[0])}, which is not text`, 'remove control and direction characters')
+  return refuse(
+    walk,
+    path,
+    `holds the character ${excerpt(found[0])}, which is not text`,
+    'remove control and direction characters',
+  )
 }
 
 function copyObject(value: object, path: Path, walk: Walk): Json | undefined {
   if (walk.above.has(value)) return refuse(walk, path, 'contains itself', 'remove the cycle')
-  if (path.length >= bounds.depth) return refuse(walk, path, `is nested deeper than ${bounds.depth} levels`, 'flatten the document')
+  if (path.length >= bounds.depth)
+    return refuse(walk, path, `is nested deeper than ${bounds.depth} levels`, 'flatten the document')
   walk.above.add(value)
   try {
     return Array.isArray(value) ? copyArray(value, path, walk) : copyRecord(value, path, walk)
@@ -108,7 +119,12 @@ function copyArray(value: readonly unknown[], path: Path, walk: Walk): Json | un
 function copyRecord(value: object, path: Path, walk: Walk): Json | undefined {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== null && prototype !== Object.prototype) {
-    return refuse(walk, path, 'is not a plain object', 'give plain data: objects, lists, texts, numbers, true, false, null')
+    return refuse(
+      walk,
+      path,
+      'is not a plain object',
+      'give plain data: objects, lists, texts, numbers, true, false, null',
+    )
   }
   const result: { [key: string]: Json } = {}
   for (const key of Object.keys(value)) {

@@ -101,7 +101,8 @@ export function underPreset(document: Json): Json {
 function overlay(below: Json | undefined, above: Json): Json {
   if (!isObject(below) || !isObject(above)) return above
   const merged: { [key: string]: Json } = { ...below }
-  for (const [key, value] of Object.entries(above)) merged[key] = overlay(Object.hasOwn(below, key) ? below[key] : undefined, value)
+  for (const [key, value] of Object.entries(above))
+    merged[key] = overlay(Object.hasOwn(below, key) ? below[key] : undefined, value)
   return merged
 }
 

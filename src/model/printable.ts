@@ -9,7 +9,7 @@
  * surrogate pairs that stand alone.
  */
 const unprintable =
-  // oxlint-disable-next-line no-control-regex -- finding them is the purpose
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- finding them is the purpose
   /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}\ud800-\udfff]/gu
 
 const named: { readonly [character: string]: string } = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }

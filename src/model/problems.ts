@@ -103,7 +103,12 @@ function wrongValue(path: Path, value: Json | undefined, values: readonly unknow
   const known = values.map(String)
   const near = typeof value === 'string' ? nearest(value, known) : undefined
   const all = known.map((one) => `"${one}"`).join(', ')
-  const fix = near !== undefined && known.length > 1 ? `did you mean "${near}"? Known: ${all}` : known.length === 1 ? `write ${all}` : `use one of ${all}`
+  const fix =
+    near !== undefined && known.length > 1
+      ? `did you mean "${near}"? Known: ${all}`
+      : known.length === 1
+        ? `write ${all}`
+        : `use one of ${all}`
   return problemAt(path, value === undefined ? 'is missing' : `is ${shown(value)}, which is not known here`, fix)
 }
 
@@ -123,25 +128,38 @@ function outOfBounds(path: Path, issue: Issue & { code: 'too_small' | 'too_big' 
 const keyHint = (issue: Issue & { code: 'invalid_key' }): string => issue.issues[0]?.message ?? 'a shorter key'
 
 /** Speaks of the branch that the value comes closest to: the one with the fewest unknown and missing fields. */
-function describeUnion(kind: DocumentKind, input: Json, issue: Issue & { code: 'invalid_union' }, path: Path): readonly Problem[] {
+function describeUnion(
+  kind: DocumentKind,
+  input: Json,
+  issue: Issue & { code: 'invalid_union' },
+  path: Path,
+): readonly Problem[] {
   const value = valueAt(input, path)
-  const objectBranches = issue.errors.filter((errors) => !errors.some((one) => one.path.length === 0 && one.code === 'invalid_type'))
+  const objectBranches = issue.errors.filter(
+    (errors) => !errors.some((one) => one.path.length === 0 && one.code === 'invalid_type'),
+  )
   if (objectBranches.length === 0 || !isObject(value)) {
     const fits = issue.message === 'Invalid input' ? fittingTypes(issue.errors) : issue.message
     return [problemAt(path, `is ${shown(value)}, not ${fits}`, `give ${fits}`)]
   }
   const distance = (errors: readonly Issue[]): number =>
-    errors.reduce((sum, one) => sum + (one.code === 'unrecognized_keys' ? one.keys.length * 2 : missing(value, one) ? 3 : 1), 0)
+    errors.reduce(
+      (sum, one) => sum + (one.code === 'unrecognized_keys' ? one.keys.length * 2 : missing(value, one) ? 3 : 1),
+      0,
+    )
   const best = objectBranches.reduce((a, b) => (distance(b) < distance(a) ? b : a))
   const unknown = best.filter((one) => one.code === 'unrecognized_keys')
   const chosen = unknown.length > 0 ? unknown : best
   return chosen.flatMap((one) => describe(kind, input, one, path))
 }
 
-const missing = (value: Json, issue: Issue): boolean => issue.code === 'invalid_type' && valueAt(value, keysOf(issue.path)) === undefined
+const missing = (value: Json, issue: Issue): boolean =>
+  issue.code === 'invalid_type' && valueAt(value, keysOf(issue.path)) === undefined
 
 function fittingTypes(errors: readonly (readonly Issue[])[]): string {
-  const types = errors.flat().flatMap((one) => (one.code === 'invalid_type' ? [plainType[one.expected] ?? article(one.expected)] : []))
+  const types = errors
+    .flat()
+    .flatMap((one) => (one.code === 'invalid_type' ? [plainType[one.expected] ?? article(one.expected)] : []))
   return types.length > 0 ? [...new Set(types)].join(' or ') : 'a value that is allowed here'
 }
 

@@ -32,7 +32,8 @@ const ipv4Value = (address: string): bigint => address.split('.').reduce((sum, p
 function ipv6Value(address: string): bigint {
   const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address)
   const low = dotted?.[2] === undefined ? undefined : ipv4Value(dotted[2])
-  const text = low === undefined ? address : `${dotted?.[1] ?? ''}${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`
+  const text =
+    low === undefined ? address : `${dotted?.[1] ?? ''}${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`
   const [head = '', tail] = text.split('::')
   const groups = (part: string): string[] => (part === '' ? [] : part.split(':'))
   const [before, after] = [groups(head), groups(tail ?? '')]
@@ -46,11 +47,18 @@ export function rangeText(range: AddressRange): string {
   const bits = BigInt(widths[range.family] / parts)
   const mask = (1n << bits) - 1n
   const groups = Array.from({ length: parts }, (_, index) => (range.first >> (BigInt(parts - 1 - index) * bits)) & mask)
-  const address = range.family === 4 ? groups.join('.') : groups.map((group) => group.toString(16)).join(':').replace(/(:0)+$/, '::')
+  const address =
+    range.family === 4
+      ? groups.join('.')
+      : groups
+          .map((group) => group.toString(16))
+          .join(':')
+          .replace(/(:0)+$/, '::')
   return `${address}/${range.prefix}`
 }
 
-export const overlaps = (a: AddressRange, b: AddressRange): boolean => a.family === b.family && a.first <= b.last && b.first <= a.last
+export const overlaps = (a: AddressRange, b: AddressRange): boolean =>
+  a.family === b.family && a.first <= b.last && b.first <= a.last
 export const contains = (outer: AddressRange, inner: AddressRange): boolean =>
   outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last
 
@@ -59,7 +67,9 @@ export function reaches(range: AddressRange, except: readonly AddressRange[], wa
   if (!overlaps(range, wanted)) return false
   const end = range.last < wanted.last ? range.last : wanted.last
   let next = range.first > wanted.first ? range.first : wanted.first
-  const holes = except.filter((hole) => hole.family === range.family).toSorted((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
+  const holes = except
+    .filter((hole) => hole.family === range.family)
+    .toSorted((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
   for (const hole of holes) {
     if (hole.first > next) break
     if (hole.last >= next) next = hole.last + 1n
@@ -67,7 +77,10 @@ export function reaches(range: AddressRange, except: readonly AddressRange[], wa
   return next <= end
 }
 
-const fixed = (text: string, what: string): { readonly text: string; readonly what: string; readonly range: AddressRange } => {
+const fixed = (
+  text: string,
+  what: string,
+): { readonly text: string; readonly what: string; readonly range: AddressRange } => {
   const range = parseRange(text)
   if (range === undefined) throw new TypeError(`not an address range: ${text}`)
   return { text, what, range }

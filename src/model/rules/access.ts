@@ -33,9 +33,13 @@ function bindingProblems(admission: Admission, binding: Binding, path: Path): re
   }
   const groups = binding.groups.flatMap((group, index) => {
     const reason = identityProblem(admission, group, 'group') ?? boundElsewhere(admission, 'groups', group)
-    return reason === undefined ? [] : [problemAt([...path, 'groups', index], reason, 'name a group of this tenant only')]
+    return reason === undefined
+      ? []
+      : [problemAt([...path, 'groups', index], reason, 'name a group of this tenant only')]
   })
-  const accounts = binding.serviceAccounts.flatMap((account, index) => accountProblems(admission, account, [...path, 'serviceAccounts', index]))
+  const accounts = binding.serviceAccounts.flatMap((account, index) =>
+    accountProblems(admission, account, [...path, 'serviceAccounts', index]),
+  )
   return [...groups, ...accounts]
 }
 
@@ -60,11 +64,16 @@ function accountProblems(admission: Admission, account: Account, path: Path): re
   const shown = `${account.namespace}/${account.name}`
   const reason = foreignNamespaceProblem(admission, account.namespace)
   if (reason !== undefined) {
-    const fix = 'use an account of this tenant, or of a namespace that the platform document names (sharedNamespaces, reservedNames)'
+    const fix =
+      'use an account of this tenant, or of a namespace that the platform document names (sharedNamespaces, reservedNames)'
     return [problemAt(path, `is ${shown}, and ${account.namespace} ${reason}`, fix)]
   }
-  const trusted = admission.platform.kubernetes.trusted.includes(`system:serviceaccount:${account.namespace}:${account.name}`)
-  const holder = admission.others.find((other) => other.serviceAccounts?.some((one) => one.namespace === account.namespace && one.name === account.name))
+  const trusted = admission.platform.kubernetes.trusted.includes(
+    `system:serviceaccount:${account.namespace}:${account.name}`,
+  )
+  const holder = admission.others.find((other) =>
+    other.serviceAccounts?.some((one) => one.namespace === account.namespace && one.name === account.name),
+  )
   if (holder === undefined || trusted) return []
   const fix = `use an account of its own, or list system:serviceaccount:${account.namespace}:${account.name} under kubernetes.trusted of the platform`
   return [problemAt(path, `is ${shown}, which tenant ${holder.name} lets in too`, fix)]
@@ -77,14 +86,21 @@ interface Grant {
 
 function grantProblems(admission: Admission, grant: Grant, path: Path): readonly Problem[] {
   const { platform } = admission
-  if (platform.guards.forbidDirectGrants) return [problemAt(path, 'is a direct grant, which this platform forbids', 'use roleBindings with a group')]
+  if (platform.guards.forbidDirectGrants)
+    return [problemAt(path, 'is a direct grant, which this platform forbids', 'use roleBindings with a group')]
   const problems: Problem[] = []
   const reason = identityProblem(admission, grant.user, 'user') ?? boundElsewhere(admission, 'users', grant.user)
   if (reason !== undefined) problems.push(problemAt([...path, 'user'], reason, 'name a person of this tenant only'))
   if (grant.expires === undefined) return problems
   const endsMs = Date.parse(grant.expires)
   if (!(endsMs > (admission.nowMs ?? Date.now()))) {
-    problems.push(problemAt([...path, 'expires'], `is ${excerpt(grant.expires)}, which is past or no time`, 'give a time that is still to come, or remove the grant'))
+    problems.push(
+      problemAt(
+        [...path, 'expires'],
+        `is ${excerpt(grant.expires)}, which is past or no time`,
+        'give a time that is still to come, or remove the grant',
+      ),
+    )
   }
   return problems
 }
@@ -100,15 +116,27 @@ function sharedProblems({ platform }: Admission, object: SharedObject, path: Pat
   const problems: Problem[] = []
   const { sharedNamespaces } = platform.kubernetes
   if (!sharedNamespaces.includes(object.namespace)) {
-    const known = sharedNamespaces.length === 0 ? 'this platform shares none' : `shared here: ${sharedNamespaces.join(', ')}`
-    problems.push(problemAt([...path, 'namespace'], `is ${object.namespace}, not a namespace that the platform shares`, known))
+    const known =
+      sharedNamespaces.length === 0 ? 'this platform shares none' : `shared here: ${sharedNamespaces.join(', ')}`
+    problems.push(
+      problemAt([...path, 'namespace'], `is ${object.namespace}, not a namespace that the platform shares`, known),
+    )
   }
-  if (!/^[A-Z][A-Za-z0-9]{0,62}$/.test(object.kind)) problems.push(problemAt([...path, 'kind'], 'is not a kind', 'write it as in manifests, such as ConfigMap'))
+  if (!/^[A-Z][A-Za-z0-9]{0,62}$/.test(object.kind))
+    problems.push(problemAt([...path, 'kind'], 'is not a kind', 'write it as in manifests, such as ConfigMap'))
   if (object.kind.toLowerCase() === 'secret' && object.apiGroup === '') {
-    problems.push(problemAt([...path, 'kind'], 'is Secret; credentials are never shared between tenants', 'share a ConfigMap, or give the tenant a credential of its own'))
+    problems.push(
+      problemAt(
+        [...path, 'kind'],
+        'is Secret; credentials are never shared between tenants',
+        'share a ConfigMap, or give the tenant a credential of its own',
+      ),
+    )
   }
   if (object.apiGroup !== '' && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(object.apiGroup)) {
-    problems.push(problemAt([...path, 'apiGroup'], 'is not an API group', 'write it as in apiVersion, without the version'))
+    problems.push(
+      problemAt([...path, 'apiGroup'], 'is not an API group', 'write it as in apiVersion, without the version'),
+    )
   }
   return problems
 }

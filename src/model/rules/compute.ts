@@ -25,11 +25,21 @@ interface NamespaceSpec {
 function adoptProblems({ name, create, adopt }: NamespaceSpec): readonly Problem[] {
   const path = ['spec', 'compute', 'namespace']
   if (!create && !adopt) {
-    return [problemAt([...path, 'create'], 'is false, so nothing would make the namespace', 'write adopt: true and the name of the namespace to take over')]
+    return [
+      problemAt(
+        [...path, 'create'],
+        'is false, so nothing would make the namespace',
+        'write adopt: true and the name of the namespace to take over',
+      ),
+    ]
   }
   if (!adopt) return []
-  if (name === undefined) return [problemAt([...path, 'adopt'], 'does not say which namespace', 'give compute.namespace.name')]
-  if (isKubernetesNamespace(name)) return [problemAt([...path, 'adopt'], `would take over ${name}, which is Kubernetes' own`, 'choose another namespace')]
+  if (name === undefined)
+    return [problemAt([...path, 'adopt'], 'does not say which namespace', 'give compute.namespace.name')]
+  if (isKubernetesNamespace(name))
+    return [
+      problemAt([...path, 'adopt'], `would take over ${name}, which is Kubernetes' own`, 'choose another namespace'),
+    ]
   return []
 }
 
@@ -38,18 +48,40 @@ const registry = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(\/[a-z0-9](
 
 const registryProblems = (registries: readonly string[]): readonly Problem[] =>
   registries.flatMap((text, index) =>
-    registry.test(text) ? [] : [problemAt(['spec', 'compute', 'allowed', 'imageRegistries', index], 'is not an image registry', 'write host[:port][/path], such as registry.example.com/team')],
+    registry.test(text)
+      ? []
+      : [
+          problemAt(
+            ['spec', 'compute', 'allowed', 'imageRegistries', index],
+            'is not an image registry',
+            'write host[:port][/path], such as registry.example.com/team',
+          ),
+        ],
   )
 
 const host = /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 const hostProblems = (hosts: readonly string[]): readonly Problem[] =>
   hosts.flatMap((text, index) =>
-    host.test(text) ? [] : [problemAt(['spec', 'compute', 'allowed', 'ingressHosts', index], 'is not a host name', 'write a.example.com or *.example.com')],
+    host.test(text)
+      ? []
+      : [
+          problemAt(
+            ['spec', 'compute', 'allowed', 'ingressHosts', index],
+            'is not a host name',
+            'write a.example.com or *.example.com',
+          ),
+        ],
   )
 
 /** Selecting control-plane nodes would put tenant pods beside the API server. */
 const nodeSelectorProblems = (selector: { readonly [key: string]: string }): readonly Problem[] =>
   Object.keys(selector)
     .filter((key) => /^node-role\.kubernetes\.io\/(control-plane|master)$/.test(key))
-    .map((key) => problemAt(['spec', 'compute', 'allowed', 'nodeSelector', key], 'selects control-plane nodes', 'select worker nodes'))
+    .map((key) =>
+      problemAt(
+        ['spec', 'compute', 'allowed', 'nodeSelector', key],
+        'selects control-plane nodes',
+        'select worker nodes',
+      ),
+    )

@@ -61,7 +61,8 @@ export function foreignNamespaceProblem(admission: Admission, namespace: string)
   if (namespace === admission.namespace) return undefined
   const holder = holderOf(admission, namespace)
   if (holder !== undefined) return `is a namespace of tenant ${holder}`
-  if (namespace === platform.kubernetes.systemNamespace) return "is the control plane's own namespace, where every tenant's role accounts live"
+  if (namespace === platform.kubernetes.systemNamespace)
+    return "is the control plane's own namespace, where every tenant's role accounts live"
   if (platformNamespaces(platform).has(namespace) || platform.reservedNames.includes(namespace)) return undefined
   if (isKubernetesNamespace(namespace)) return "is Kubernetes' own namespace"
   if (hasLiteral(platform.names.namespace) && !matchesPattern(platform.names.namespace, namespace)) return undefined

@@ -15,7 +15,13 @@ export function egressProblems(admission: Admission): readonly Problem[] {
   if (fqdns.length === 0) return []
   const problems = fqdns.flatMap((name, index) => nameProblems(name, index))
   if (network.allowExternalAPIs === true) {
-    problems.push(problemAt([...at, 'allowExternalAPIs'], 'opens every external address, and egress.fqdns asks for only some', 'write false, or remove egress.fqdns'))
+    problems.push(
+      problemAt(
+        [...at, 'allowExternalAPIs'],
+        'opens every external address, and egress.fqdns asks for only some',
+        'write false, or remove egress.fqdns',
+      ),
+    )
   }
   return [...problems, ...capabilityProblems(admission)]
 }
@@ -23,17 +29,32 @@ export function egressProblems(admission: Admission): readonly Problem[] {
 function nameProblems(name: string, index: number): Problem[] {
   const path = [...at, 'egress', 'fqdns', index]
   if (!domain.test(name) || name.length > 253) {
-    return [problemAt(path, `is "${excerpt(name)}", not a domain name`, 'write api.example.com, or *.example.com; addresses go to allowTo')]
+    return [
+      problemAt(
+        path,
+        `is "${excerpt(name)}", not a domain name`,
+        'write api.example.com, or *.example.com; addresses go to allowTo',
+      ),
+    ]
   }
-  return inside.test(name) ? [problemAt(path, `is ${name}, a name inside the cluster or the cloud`, 'name a public domain')] : []
+  return inside.test(name)
+    ? [problemAt(path, `is ${name}, a name inside the cluster or the cloud`, 'name a public domain')]
+    : []
 }
 
 /** SPEC §2: refused where neither Cilium nor Calico can enforce it. Not yet known is left to the layer, which waits. */
 function capabilityProblems({ platform, facts }: Admission): readonly Problem[] {
   const kubernetes = facts?.kubernetes
   const { cni } = platform.kubernetes
-  if (kubernetes === undefined || kubernetes.fqdn !== undefined || (kubernetes.medium === 'manifests' && cni !== 'auto')) return []
-  const asked = cni === 'auto' ? 'neither Cilium nor Calico domain rules were found' : `the kinds of ${cni} were not found`
-  const fix = 'install Cilium, or Calico with domain rules (or name it in kubernetes.cni when rendering); or remove egress.fqdns and name ranges in allowTo'
+  if (
+    kubernetes === undefined ||
+    kubernetes.fqdn !== undefined ||
+    (kubernetes.medium === 'manifests' && cni !== 'auto')
+  )
+    return []
+  const asked =
+    cni === 'auto' ? 'neither Cilium nor Calico domain rules were found' : `the kinds of ${cni} were not found`
+  const fix =
+    'install Cilium, or Calico with domain rules (or name it in kubernetes.cni when rendering); or remove egress.fqdns and name ranges in allowTo'
   return [problemAt([...at, 'egress', 'fqdns'], `asks for domain rules, and ${asked}`, fix)]
 }

@@ -10,7 +10,11 @@ const reserved = new Set(['default', 'system', 'shared', 'platform'])
 
 /** Names that no tenant may have: they would read as Kubernetes', the platform's or ours. */
 export const isReservedName = (name: string, platform: PlatformSpec): boolean =>
-  reserved.has(name) || name === 'kube' || name.startsWith('kube-') || name.startsWith('ringfence') || platform.reservedNames.includes(name)
+  reserved.has(name) ||
+  name === 'kube' ||
+  name.startsWith('kube-') ||
+  name.startsWith('ringfence') ||
+  platform.reservedNames.includes(name)
 
 export function identityProblems(admission: Admission): readonly Problem[] {
   return [
@@ -38,7 +42,8 @@ function nameProblems({ document, platform, existing, others }: Admission): read
   }
   const domain = document.spec.domain
   const holder = domain === undefined ? undefined : others.find((other) => other.domain === domain)
-  if (holder !== undefined) problems.push(problemAt(['spec', 'domain'], `is the domain of tenant ${holder.name}`, 'choose another domain'))
+  if (holder !== undefined)
+    problems.push(problemAt(['spec', 'domain'], `is the domain of tenant ${holder.name}`, 'choose another domain'))
   return problems
 }
 
@@ -56,11 +61,25 @@ function namespaceProblems(admission: Admission): readonly Problem[] {
     return [problemAt(path, `${says} is the platform's`, another)]
   }
   const inside = others.find((other) => other.serviceAccounts?.some((account) => account.namespace === namespace))
-  if (inside !== undefined) return [problemAt(path, `${says} holds service accounts that tenant ${inside.name} binds`, another)]
+  if (inside !== undefined)
+    return [problemAt(path, `${says} holds service accounts that tenant ${inside.name} binds`, another)]
   const pattern = platform.names.namespace
-  const derived = pattern.replaceAll('<name>', document.metadata.name).replaceAll('<slug>', slugOf({ name: document.metadata.name, spec: document.spec }))
-  if (wanted.name !== undefined && wanted.name !== derived && hasLiteral(pattern) && matchesPattern(pattern, wanted.name)) {
-    return [problemAt(path, `${says} the platform's pattern ${pattern} keeps for another tenant`, `leave it out, or choose a name that does not match ${pattern}`)]
+  const derived = pattern
+    .replaceAll('<name>', document.metadata.name)
+    .replaceAll('<slug>', slugOf({ name: document.metadata.name, spec: document.spec }))
+  if (
+    wanted.name !== undefined &&
+    wanted.name !== derived &&
+    hasLiteral(pattern) &&
+    matchesPattern(pattern, wanted.name)
+  ) {
+    return [
+      problemAt(
+        path,
+        `${says} the platform's pattern ${pattern} keeps for another tenant`,
+        `leave it out, or choose a name that does not match ${pattern}`,
+      ),
+    ]
   }
   return []
 }
@@ -76,16 +95,35 @@ function immutableProblems({ document, existing }: Admission): readonly Problem[
     problems.push(problemAt([], 'is of a tenant that is being removed', 'wait until it is gone'))
   }
   if (after.name !== before.name && after.name !== existing.names.namespace) {
-    const fix = before.name === undefined ? `leave it out, or write "${existing.names.namespace}"` : `write "${before.name}"`
-    problems.push(problemAt(['spec', 'compute', 'namespace', 'name'], `cannot change: the namespace is "${existing.names.namespace}"`, fix))
+    const fix =
+      before.name === undefined ? `leave it out, or write "${existing.names.namespace}"` : `write "${before.name}"`
+    problems.push(
+      problemAt(
+        ['spec', 'compute', 'namespace', 'name'],
+        `cannot change: the namespace is "${existing.names.namespace}"`,
+        fix,
+      ),
+    )
   }
   for (const field of ['adopt', 'create'] as const) {
     if (after[field] === before[field]) continue
-    problems.push(problemAt(['spec', 'compute', 'namespace', field], 'cannot change: it decided whose the namespace is', `write ${before[field]}`))
+    problems.push(
+      problemAt(
+        ['spec', 'compute', 'namespace', field],
+        'cannot change: it decided whose the namespace is',
+        `write ${before[field]}`,
+      ),
+    )
   }
   const [was, now] = [existing.spec.database.mode, document.spec.database.mode]
   if (was !== 'none' && now !== was) {
-    problems.push(problemAt(['spec', 'database', 'mode'], `cannot change from "${was}": the database and its data would go`, 'remove the tenant, or keep the mode'))
+    problems.push(
+      problemAt(
+        ['spec', 'database', 'mode'],
+        `cannot change from "${was}": the database and its data would go`,
+        'remove the tenant, or keep the mode',
+      ),
+    )
   }
   return problems
 }
@@ -104,7 +142,13 @@ function labelProblems({ document }: Admission): readonly Problem[] {
   )
   const onNamespace = Object.keys(document.spec.compute.namespace.labels)
     .filter(isSystemKey)
-    .map((key) => problemAt(['spec', 'compute', 'namespace', 'labels', key], 'is a system label: it would change what the fences select', 'remove it, or use a key of your own'))
+    .map((key) =>
+      problemAt(
+        ['spec', 'compute', 'namespace', 'labels', key],
+        'is a system label: it would change what the fences select',
+        'remove it, or use a key of your own',
+      ),
+    )
   return [...own, ...onNamespace]
 }
 
@@ -114,8 +158,15 @@ const tagValue = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/
 /** Tags become labels on every object, so they follow the rules for labels. */
 function tagProblems({ document }: Admission): readonly Problem[] {
   return Object.entries(document.spec.tags).flatMap(([key, value]) => {
-    if (!tagKey.test(key)) return [problemAt(['spec', 'tags', key], 'is not a tag name', 'use 1-63 of letters, digits, ".", "_" and "-"')]
+    if (!tagKey.test(key))
+      return [problemAt(['spec', 'tags', key], 'is not a tag name', 'use 1-63 of letters, digits, ".", "_" and "-"')]
     if (tagValue.test(value)) return []
-    return [problemAt(['spec', 'tags', key], 'is not a value that a label can carry', 'use at most 63 of letters, digits, ".", "_" and "-"')]
+    return [
+      problemAt(
+        ['spec', 'tags', key],
+        'is not a value that a label can carry',
+        'use at most 63 of letters, digits, ".", "_" and "-"',
+      ),
+    ]
   })
 }

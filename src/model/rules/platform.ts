@@ -33,15 +33,27 @@ function patternProblems(spec: PlatformSpec): readonly Problem[] {
     return problem === undefined ? [] : [problemAt(['spec', 'names', what], problem.reason, problem.fix)]
   })
   if (spec.names.databaseOwner !== spec.names.databaseLogin) return problems
-  const same = problemAt(['spec', 'names', 'databaseLogin'], 'is the pattern of the database owner too', 'give the login a pattern of its own')
+  const same = problemAt(
+    ['spec', 'names', 'databaseLogin'],
+    'is the pattern of the database owner too',
+    'give the login a pattern of its own',
+  )
   return [...problems, same]
 }
 
 export function rangeProblems(ranges: readonly string[], path: readonly (string | number)[]): readonly Problem[] {
   return ranges.flatMap((text, index) => {
     const range = parseRange(text)
-    if (range === undefined) return [problemAt([...path, index], `is "${text}", not an address range`, 'give a range such as 10.0.0.0/8 or fd00::/8')]
-    if (range.hostBits) return [problemAt([...path, index], `is "${text}", which has host bits set`, `did you mean ${rangeText(range)}?`)]
+    if (range === undefined)
+      return [
+        problemAt(
+          [...path, index],
+          `is "${text}", not an address range`,
+          'give a range such as 10.0.0.0/8 or fd00::/8',
+        ),
+      ]
+    if (range.hostBits)
+      return [problemAt([...path, index], `is "${text}", which has host bits set`, `did you mean ${rangeText(range)}?`)]
     return []
   })
 }
@@ -52,14 +64,22 @@ function namespaceProblems(spec: PlatformSpec): readonly Problem[] {
   const problems = sharedNamespaces.flatMap((name, index) => {
     const path = ['spec', 'kubernetes', 'sharedNamespaces', index]
     if (name === systemNamespace) return [problemAt(path, "is the control plane's own namespace", 'share another one')]
-    return taken.test(name) ? [problemAt(path, `is Kubernetes' own namespace ${name}`, 'share a namespace of its own')] : []
+    return taken.test(name)
+      ? [problemAt(path, `is Kubernetes' own namespace ${name}`, 'share a namespace of its own')]
+      : []
   })
   if (!taken.test(systemNamespace)) return problems
-  const own = problemAt(['spec', 'kubernetes', 'systemNamespace'], `is Kubernetes' own namespace ${systemNamespace}`, 'use a namespace that holds nothing else')
+  const own = problemAt(
+    ['spec', 'kubernetes', 'systemNamespace'],
+    `is Kubernetes' own namespace ${systemNamespace}`,
+    'use a namespace that holds nothing else',
+  )
   return [...problems, own]
 }
 
 function notBuilt(spec: PlatformSpec): readonly Problem[] {
   if (spec.isolation.enabled) return []
-  return [problemAt(['spec', 'isolation', 'enabled'], 'asks for shared isolation, which is not configured', 'leave it true')]
+  return [
+    problemAt(['spec', 'isolation', 'enabled'], 'asks for shared isolation, which is not configured', 'leave it true'),
+  ]
 }

@@ -40,17 +40,36 @@ const hugePages = /^(requests\.)?hugepages-[1-9][0-9]*(Ki|Mi|Gi)$/
 
 const isCount = (key: string): boolean =>
   counts.some((one) => one === key) || countedKind.test(key) || storageClassCount.test(key) || extended.test(key)
-const isAmount = (key: string): boolean => amounts.some((one) => one === key) || storageClassAmount.test(key) || hugePages.test(key)
+const isAmount = (key: string): boolean =>
+  amounts.some((one) => one === key) || storageClassAmount.test(key) || hugePages.test(key)
 
-export function quotaProblems(quota: { readonly [key: string]: string }, path: readonly (string | number)[]): readonly Problem[] {
+export function quotaProblems(
+  quota: { readonly [key: string]: string },
+  path: readonly (string | number)[],
+): readonly Problem[] {
   return Object.entries(quota).flatMap(([key, value]) => {
     const at = [...path, key]
     if (key === 'services.nodeports' && value !== '0') {
-      return [problemAt(at, `is ${value}; a node port bypasses the network fence`, 'leave it 0 and use an ingress or the gateway')]
+      return [
+        problemAt(
+          at,
+          `is ${value}; a node port bypasses the network fence`,
+          'leave it 0 and use an ingress or the gateway',
+        ),
+      ]
     }
-    if (isCount(key)) return /^[0-9]+$/.test(value) ? [] : [problemAt(at, `is ${value}, but counts are whole numbers`, 'give a whole number')]
+    if (isCount(key))
+      return /^[0-9]+$/.test(value)
+        ? []
+        : [problemAt(at, `is ${value}, but counts are whole numbers`, 'give a whole number')]
     if (isAmount(key)) return []
     const near = nearest(key, known)
-    return [problemAt(at, `is not a resource that a quota can limit`, near === undefined ? `known: ${known.join(', ')}, count/<resource>` : `did you mean "${excerpt(near)}"?`)]
+    return [
+      problemAt(
+        at,
+        `is not a resource that a quota can limit`,
+        near === undefined ? `known: ${known.join(', ')}, count/<resource>` : `did you mean "${excerpt(near)}"?`,
+      ),
+    ]
   })
 }

@@ -7,9 +7,12 @@ import { parsePlatform, parseTenant } from '../../../src/model/parse.ts'
 import type { PlatformSpec } from '../../../src/model/platform.ts'
 import { defaultPlatform, presetNames, presetPlatform } from '../../../src/model/presets.ts'
 
-const read = (path: string): unknown => parse(readFileSync(new URL(`../../../examples/${path}`, import.meta.url), 'utf8'))
+const read = (path: string): unknown =>
+  parse(readFileSync(new URL(`../../../examples/${path}`, import.meta.url), 'utf8'))
 const uid = '0b7e6b9c-9c55-4a5e-9f5e-0a8b1f3f2c11'
-const facts = { kubernetes: { medium: 'live', fqdn: 'cilium', ranges: ['10.244.0.0/16'], apiServer: [], resolvers: [] } } as const
+const facts = {
+  kubernetes: { medium: 'live', fqdn: 'cilium', ranges: ['10.244.0.0/16'], apiServer: [], resolvers: [] },
+} as const
 
 function namesOf(platform: PlatformSpec, path: string) {
   const { metadata, spec } = parseTenant(read(path))
@@ -34,7 +37,11 @@ describe('the example in the manner of', () => {
   it('aifactory is refused where nothing enforces domain rules', () => {
     const platform = parsePlatform(read('aifactory/platform.yaml')).spec
     const bare = { kubernetes: { ...facts.kubernetes, fqdn: undefined } as unknown as (typeof facts)['kubernetes'] }
-    const problems = admissionProblems(parseTenant(read('aifactory/tenant.yaml')), { platform, facts: bare, others: [] })
+    const problems = admissionProblems(parseTenant(read('aifactory/tenant.yaml')), {
+      platform,
+      facts: bare,
+      others: [],
+    })
     expect(problems.map((one) => one.path)).toEqual(['/spec/network/egress/fqdns'])
   })
 })
@@ -51,7 +58,12 @@ describe('the presets', () => {
       pods: '100',
     })
     const { quota, limits } = presetPlatform('aifactory').spec.defaults
-    expect({ ...quota, ...limits }).toMatchObject({ pods: '50', persistentvolumeclaims: '20', cpu: '500m', memory: '512Mi' })
+    expect({ ...quota, ...limits }).toMatchObject({
+      pods: '50',
+      persistentvolumeclaims: '20',
+      cpu: '500m',
+      memory: '512Mi',
+    })
     expect(presetPlatform('akko').spec.defaults.retain).toEqual(['database', 'storage'])
     expect(presetPlatform('omnia').spec.kubernetes.sharedNamespaces).toEqual(['omnia-shared'])
   })

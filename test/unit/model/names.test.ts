@@ -48,14 +48,23 @@ describe('a name pattern', () => {
 describe('the names of a tenant', () => {
   it('are what the platform says, with an explicit namespace first', () => {
     const names = resolveNames(platformOf(), tenant('acme', { compute: { namespace: { name: 'acme-prod' } } }))
-    expect(names).toEqual({ namespace: 'acme-prod', database: 'acme_db', databaseOwner: 'acme_owner', databaseLogin: 'acme_user', networkPolicy: 'ringfence-isolation' })
+    expect(names).toEqual({
+      namespace: 'acme-prod',
+      database: 'acme_db',
+      databaseOwner: 'acme_owner',
+      databaseLogin: 'acme_user',
+      networkPolicy: 'ringfence-isolation',
+    })
   })
 
   it('fit at the longest tenant name, and are never cut', () => {
     const longest = 'a'.repeat(40)
     expect(resolveNames(platformOf(), tenant(longest)).databaseOwner).toBe(`${longest}_owner`)
     const platform = platformOf({ names: { database: 'a_rather_long_prefix_for_this_<name>_db' } })
-    expect(problemsFrom(() => resolveNames(platform, tenant(longest)))[0]).toMatchObject({ path: '/metadata/name', reason: expect.stringContaining('bytes') })
+    expect(problemsFrom(() => resolveNames(platform, tenant(longest)))[0]).toMatchObject({
+      path: '/metadata/name',
+      reason: expect.stringContaining('bytes'),
+    })
     expect(resolveNames(platform, tenant('ab')).database).toBe('a_rather_long_prefix_for_this_ab_db')
   })
 
@@ -66,7 +75,9 @@ describe('the names of a tenant', () => {
   })
 
   it('share nothing between neighbours', () => {
-    const claims = ['ab', 'ab2', 'a-b', 'a-b-c', 'a'.repeat(40)].map((name) => claimsOf(resolveNames(platformOf(), tenant(name))))
+    const claims = ['ab', 'ab2', 'a-b', 'a-b-c', 'a'.repeat(40)].map((name) =>
+      claimsOf(resolveNames(platformOf(), tenant(name))),
+    )
     const all = claims.flat().map((claim) => `${claim.space} ${claim.name}`)
     expect(new Set(all).size).toBe(all.length)
   })

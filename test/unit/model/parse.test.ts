@@ -18,13 +18,26 @@ describe('a tenant document', () => {
 
   it('is accepted again as the server gave it back', () => {
     const document = parseTenant(tenantInput())
-    const metadata = { ...document.metadata, uid: 'u', generation: 3, resourceVersion: '7', creationTimestamp: '2030-01-01T00:00:00Z' }
+    const metadata = {
+      ...document.metadata,
+      uid: 'u',
+      generation: 3,
+      resourceVersion: '7',
+      creationTimestamp: '2030-01-01T00:00:00Z',
+    }
     expect(parseTenant({ ...document, metadata, status: { phase: 'Ready' } })).toEqual(document)
   })
 
   it('is refused with every problem at once, each with path, reason and fix', () => {
-    const problems = problemsFrom(() => parseTenant(tenantInput({ tier: 'gold', colour: 'red', database: { connectionLimit: 0 } }, 'A')))
-    expect(problems.map((one) => one.path)).toEqual(['/metadata/name', '/spec/colour', '/spec/database/connectionLimit', '/spec/tier'])
+    const problems = problemsFrom(() =>
+      parseTenant(tenantInput({ tier: 'gold', colour: 'red', database: { connectionLimit: 0 } }, 'A')),
+    )
+    expect(problems.map((one) => one.path)).toEqual([
+      '/metadata/name',
+      '/spec/colour',
+      '/spec/database/connectionLimit',
+      '/spec/tier',
+    ])
     for (const problem of problems) expect([problem.reason, problem.fix].every((text) => text.length > 5)).toBe(true)
   })
 
@@ -32,7 +45,11 @@ describe('a tenant document', () => {
     [{ displayname: 'x' }, '/spec/displayname', 'did you mean "displayName"?'],
     [{ compute: { qouta: {} } }, '/spec/compute/qouta', 'did you mean "quota"?'],
     [{ quota: {} }, '/spec/quota', 'it belongs at /spec/compute/quota'],
-    [{ network: { allowTo: [{ peers: [{ podSelectr: {} }] }] } }, '/spec/network/allowTo/0/peers/0/podSelectr', 'did you mean "podSelector"?'],
+    [
+      { network: { allowTo: [{ peers: [{ podSelectr: {} }] }] } },
+      '/spec/network/allowTo/0/peers/0/podSelectr',
+      'did you mean "podSelector"?',
+    ],
     [{ zzz: 1 }, '/spec/zzz', 'remove it; known here: displayName'],
   ])('names the field that was meant: %j', (spec, path, fix) => {
     const problem = only(tenantInput(spec))
@@ -55,10 +72,18 @@ describe('a tenant document', () => {
     [{ modules: 'all' }, '/spec/modules', 'not a list'],
     [{ compute: null }, '/spec/compute', 'not an object'],
     [{ compute: { quota: { pods: true } } }, '/spec/compute/quota/pods', 'not a Kubernetes quantity'],
-    [{ access: { directGrants: [{ user: 'a', role: 'owner', expires: 'tomorrow' }] } }, '/spec/access/directGrants/0/expires', 'not a point in time'],
+    [
+      { access: { directGrants: [{ user: 'a', role: 'owner', expires: 'tomorrow' }] } },
+      '/spec/access/directGrants/0/expires',
+      'not a point in time',
+    ],
     [{ network: { allowTo: [{ peers: [] }] } }, '/spec/network/allowTo/0/peers', 'everywhere'],
-    [{ network: { allowTo: [{ peers: [{ ipBlock: { cidr: 3 } }] }] } }, '/spec/network/allowTo/0/peers/0/ipBlock/cidr', 'is 3, not a text'],
-    [{ tags: { '__proto__x': 1 } }, '/spec/tags/__proto__x', 'not a text'],
+    [
+      { network: { allowTo: [{ peers: [{ ipBlock: { cidr: 3 } }] }] } },
+      '/spec/network/allowTo/0/peers/0/ipBlock/cidr',
+      'is 3, not a text',
+    ],
+    [{ tags: { __proto__x: 1 } }, '/spec/tags/__proto__x', 'not a text'],
   ])('says what is wrong with a value: %j', (spec, path, reason) => {
     const problem = only(tenantInput(spec))
     expect(problem?.path).toBe(path)
@@ -66,7 +91,9 @@ describe('a tenant document', () => {
   })
 
   it('escapes slashes and tildes of keys in its paths', () => {
-    expect(only(tenantInput({ compute: { namespace: { labels: { 'a/b~c': 'x' } } } }))?.path).toBe('/spec/compute/namespace/labels/a~1b~0c')
+    expect(only(tenantInput({ compute: { namespace: { labels: { 'a/b~c': 'x' } } } }))?.path).toBe(
+      '/spec/compute/namespace/labels/a~1b~0c',
+    )
   })
 
   it('lists fifty problems and counts the others', () => {
@@ -84,7 +111,13 @@ describe('a platform document', () => {
   })
 
   it('wins over the preset that it names, field by field', () => {
-    const { names, kubernetes } = parsePlatform(platformInput({ preset: 'omnia', names: { namespace: 'ws-<name>' }, kubernetes: { sharedNamespaces: ['tools'] } })).spec
+    const { names, kubernetes } = parsePlatform(
+      platformInput({
+        preset: 'omnia',
+        names: { namespace: 'ws-<name>' },
+        kubernetes: { sharedNamespaces: ['tools'] },
+      }),
+    ).spec
     expect(names).toMatchObject({ namespace: 'ws-<name>', networkPolicy: 'workspace-<name>-isolation' })
     expect(kubernetes.sharedNamespaces).toEqual(['tools'])
   })
