@@ -48,9 +48,21 @@ interface Context extends WorkerOptions {
 
 const pollMs = 1_000
 
-export function startWorker(options: WorkerOptions): Worker {
+/** Runs one pass on each lease that it is given; holds the leases and remembers whether the platform stands. */
+export interface PassRunner {
+  run(lease: Lease): Promise<void>
+  readonly keeper: LeaseKeeper
+  platformReady(): boolean
+}
+
+export function createPassRunner(options: WorkerOptions): PassRunner {
   const keeper = createLeaseKeeper(options.store, (error) => options.log('warn', `leases could not be renewed: ${toRingfenceError(error).message}`))
   const context: Context = { ...options, keeper, platformStands: false }
+  return { keeper, run: (lease) => runKey(context, lease), platformReady: () => context.platformStands }
+}
+
+export function startWorker(options: WorkerOptions): Worker {
+  const passes = createPassRunner(options)
   const running = new Set<Promise<void>>()
   let stopping = false
   let looking = false
@@ -68,7 +80,7 @@ export function startWorker(options: WorkerOptions): Worker {
         if (free <= 0) break
         const leases = await claim(options.store, options.holder, free)
         for (const lease of leases) {
-          const task = runKey(context, lease).finally(() => {
+          const task = passes.run(lease).finally(() => {
             running.delete(task)
             void look()
           })
@@ -86,15 +98,15 @@ export function startWorker(options: WorkerOptions): Worker {
   void look()
   return {
     wake: () => void look(),
-    platformReady: () => context.platformStands,
+    platformReady: () => passes.platformReady(),
     async stop(graceMs) {
       stopping = true
       clearInterval(timer)
       const grace = new Promise((resolve) => setTimeout(resolve, graceMs).unref())
       await Promise.race([Promise.allSettled(running), grace])
-      keeper.abort()
+      passes.keeper.abort()
       await Promise.allSettled(running)
-      keeper.stop()
+      passes.keeper.stop()
     },
   }
 }
