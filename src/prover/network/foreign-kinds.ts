@@ -1,8 +1,11 @@
 /**
  * The kinds beside NetworkPolicy that change who may connect to whom. They are known by name only: where one is
- * present, nothing that it may touch is proved. Owns the list.
+ * present, nothing that it may touch is proved. Owns the list. Calico's Tiers and NetworkSets are not in it: without a
+ * policy that stands in them they change nothing.
  */
+import { isObject, type Json } from '../../model/json.ts'
 import type { KubeObject } from '../../model/world.ts'
+import { type Labels, matches, parseSelector } from './selectors.ts'
 
 export interface ForeignKind {
   readonly group: string
@@ -15,7 +18,7 @@ const kinds: readonly ForeignKind[] = [
   ...['AdminNetworkPolicy', 'BaselineAdminNetworkPolicy', 'ClusterNetworkPolicy'].map((kind) => ({ group: 'policy.networking.k8s.io', kind, concern: 'policy' as const })),
   ...['CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'].map((kind) => ({ group: 'cilium.io', kind, concern: 'policy' as const })),
   ...['crd.projectcalico.org', 'projectcalico.org'].flatMap((group) =>
-    ['NetworkPolicy', 'GlobalNetworkPolicy', 'Tier'].map((kind) => ({ group, kind, concern: 'policy' as const })),
+    ['NetworkPolicy', 'GlobalNetworkPolicy'].map((kind) => ({ group, kind, concern: 'policy' as const })),
   ),
   { group: 'crd.antrea.io', kind: 'NetworkPolicy', concern: 'policy' },
   { group: 'crd.antrea.io', kind: 'ClusterNetworkPolicy', concern: 'policy' },
@@ -27,7 +30,10 @@ const kinds: readonly ForeignKind[] = [
 ]
 const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind]))
 
-export const policyKinds: readonly ForeignKind[] = kinds.filter((kind) => kind.concern === 'policy')
+/** `group/Kind` of what a complete look at a live cluster must have asked for. */
+export const policyKinds: readonly string[] = kinds
+  .filter((kind) => /^(policy\.networking\.k8s\.io|cilium\.io|(crd\.)?projectcalico\.org)$/.test(kind.group))
+  .map((kind) => `${kind.group}/${kind.kind}`)
 
 const groupOf = (apiVersion: string): string => (apiVersion.includes('/') ? apiVersion.split('/')[0]! : '')
 
@@ -55,4 +61,23 @@ export function foreignPolicies(objects: readonly KubeObject[]): readonly Foreig
     if (known === undefined) return []
     return [{ ...known, namespace: object.metadata.namespace, name: object.metadata.name, object }]
   })
+}
+
+const child = (value: unknown, key: string): Json | undefined => (isObject(value as Json) ? (value as { [key: string]: Json })[key] : undefined)
+
+/**
+ * Whether such an object could concern pods of a namespace. A namespaced one concerns its own; a cluster-wide one is
+ * let off only where its subject plainly names other namespaces.
+ */
+export function mayTouch(foreign: ForeignObject, namespace: string, labels: Labels): boolean {
+  if (foreign.namespace !== undefined) return foreign.namespace === namespace
+  if (foreign.group !== 'policy.networking.k8s.io') return true
+  const subject = child(foreign.object['spec'], 'subject')
+  const selector = child(subject, 'namespaces') ?? child(child(subject, 'pods'), 'namespaceSelector')
+  if (selector === undefined) return true
+  try {
+    return matches(parseSelector(selector), labels)
+  } catch {
+    return true
+  }
 }

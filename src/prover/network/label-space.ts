@@ -2,7 +2,7 @@
  * All label sets that a pod could carry, decided by classes: for a key only the values that some selector names, one
  * value that none names, and its absence can be told apart. Answers with witnesses. Knows selectors only.
  */
-import { type Labels, meets, type Requirement, type Selector } from './selectors.ts'
+import type { Labels, Requirement, Selector } from './selectors.ts'
 
 /** What is still free for one key: a value that must be one of `only`, or any but `not`, or the key's absence. */
 interface Freedom {
@@ -119,14 +119,3 @@ export function implies(narrower: Selector, wider: Selector): boolean {
   const space = spaceOf(narrower)
   return space === undefined || wider.requirements.every((requirement) => within(space, negated(requirement)) === undefined)
 }
-
-/** Whether a key that may be absent or take any value but these could meet all the requirements on it. */
-export const couldMeet = (requirements: readonly Requirement[], present: boolean, taken: ReadonlySet<string>): boolean => {
-  const start: Requirement[] = [present ? { key: '', operator: 'Exists' } : { key: '', operator: 'DoesNotExist' }]
-  if (taken.size > 0) start.push({ key: '', operator: 'NotIn', values: taken })
-  return choose([...start, ...requirements].reduce(narrow, free)) !== undefined
-}
-
-/** Whether a key with exactly this value (or none) meets all the requirements on it. */
-export const valueMeets = (requirements: readonly Requirement[], value: string | undefined): boolean =>
-  requirements.every((requirement) => meets(requirement, value))

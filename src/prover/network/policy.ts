@@ -108,7 +108,20 @@ export function parsePeer(value: Json): Peer {
   }
 }
 
+const blocks = new Map<string, AddressPeer>()
+
+/** Equal blocks are one object: fences repeat the same long block for every tenant. */
 function parseBlock(value: Json): AddressPeer {
+  const key = JSON.stringify(value)
+  const known = blocks.get(key)
+  if (known !== undefined) return known
+  const block = readBlock(value)
+  if (blocks.size > 10_000) blocks.clear()
+  blocks.set(key, block)
+  return block
+}
+
+function readBlock(value: Json): AddressPeer {
   const { cidr, except } = fields(value, 'an ipBlock', ['cidr', 'except'])
   let addresses = range(cidr)
   const holes = list(except, 'except')

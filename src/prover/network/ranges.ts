@@ -30,9 +30,11 @@ const range = (kind: NamedRange['kind'], name: string, ...cidrs: string[]): Name
   return { kind, name, addresses: addressSet([plain, throughNat64(plain)]) }
 }
 
+export const metadataAddress: NamedRange = range('metadata', 'instance metadata (169.254.169.254)', '169.254.169.254/32', 'fd00:ec2::254/128')
+
 /** Checked in this order: the first that is hit names the counterexample. */
 export const reservedRanges: readonly NamedRange[] = [
-  range('metadata', 'instance metadata (169.254.169.254)', '169.254.169.254/32', 'fd00:ec2::254/128'),
+  metadataAddress,
   range('metadata', 'link-local addresses (169.254.0.0/16, fe80::/10)', '169.254.0.0/16', 'fe80::/10'),
   range('carrier-nat', 'carrier NAT (100.64.0.0/10)', '100.64.0.0/10'),
   range('private', 'private networks (RFC 1918, RFC 4193)', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'),
