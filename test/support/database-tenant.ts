@@ -26,7 +26,13 @@ export function databaseTenant(name = `t${randomBytes(4).toString('hex')}`, spec
     generation: 1,
     spec: tenantSpec.parse(spec),
     labels: {},
-    names: { namespace: name, database: `${under}_db`, databaseOwner: `${under}_owner`, databaseLogin: `${under}_user`, networkPolicy: 'ringfence-isolation' },
+    names: {
+      namespace: name,
+      database: `${under}_db`,
+      databaseOwner: `${under}_owner`,
+      databaseLogin: `${under}_user`,
+      networkPolicy: 'ringfence-isolation',
+    },
   }
 }
 
@@ -64,7 +70,8 @@ export async function provision(backend: PostgresBackend, tenant: Tenant): Promi
   const password = randomBytes(12).toString('hex')
   const made: { resource: Resource; owned: Owned }[] = []
   for (const resource of postgresResources(tenant)) {
-    const material = resource.secrets.length > 0 ? { material: { password: { clear: password, sourceFingerprint: 'x' } } } : {}
+    const material =
+      resource.secrets.length > 0 ? { material: { password: { clear: password, sourceFingerprint: 'x' } } } : {}
     const owned = await driverFor(backend, resource).create(resource, callOf(material))
     if (owned === 'unknown') throw new Error(`the outcome of ${resource.address} is unknown`)
     made.push({ resource, owned })
@@ -73,12 +80,22 @@ export async function provision(backend: PostgresBackend, tenant: Tenant): Promi
 }
 
 export async function unprovision(backend: PostgresBackend, { made }: Provisioned): Promise<void> {
-  for (const { resource, owned } of made.toReversed()) await driverFor(backend, resource).remove(resource, owned, callOf())
+  for (const { resource, owned } of made.toReversed())
+    await driverFor(backend, resource).remove(resource, owned, callOf())
 }
 
 /** One statement as somebody, in a database; throws what the server says. */
-export async function sqlAs(access: PostgresAccess, who: { user: string; password: string; database: string }, ...statements: readonly string[]): Promise<pg.QueryResult> {
-  const client = new pg.Client({ host: access.host, port: access.port, ...who, ssl: access.tls ? { ca: access.ca } : false })
+export async function sqlAs(
+  access: PostgresAccess,
+  who: { user: string; password: string; database: string },
+  ...statements: readonly string[]
+): Promise<pg.QueryResult> {
+  const client = new pg.Client({
+    host: access.host,
+    port: access.port,
+    ...who,
+    ssl: access.tls ? { ca: access.ca } : false,
+  })
   client.on('error', () => undefined)
   await client.connect()
   try {
@@ -101,4 +118,8 @@ export async function refusal(run: Promise<unknown>): Promise<string | undefined
   }
 }
 
-export const adminOf = (access: PostgresAccess, database = access.database) => ({ user: access.user, password: access.password, database })
+export const adminOf = (access: PostgresAccess, database = access.database) => ({
+  user: access.user,
+  password: access.password,
+  database,
+})

@@ -51,7 +51,7 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
     user: access.user,
     password: access.password,
     database: access.database,
-    ssl: access.tls ? { rejectUnauthorized: true } : false,
+    ssl: access.tls ? { rejectUnauthorized: true, ...(access.ca === undefined ? {} : { ca: access.ca }) } : false,
     application_name: 'ringfence',
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
