@@ -39,6 +39,9 @@ export const conditional = {
 }
 
 const fault = (description: string) => ({ description, content: { 'application/problem+json': { schema: problem } } })
+/** Types of the bodies that carry a document. */
+export const documents = ['application/json', 'application/yaml']
+
 /** The refusals that every route behind the token shares. */
 export const refusals = {
   400: fault('The request is not understood.'),

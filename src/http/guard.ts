@@ -25,10 +25,8 @@ export const pseudonymOf = (token: string): string => `operator:${digest(`actor:
 
 /** Whether a Host header is on the list. An entry without port stands for every port of that name. */
 export function hostAllowed(host: string | undefined, allowed: readonly string[]): boolean {
-  if (host === undefined || host === '') return false
-  const lower = host.toLowerCase()
-  const name = lower.replace(/:\d{1,5}$/, '')
-  return allowed.some((entry) => entry.toLowerCase() === lower || entry.toLowerCase() === name)
+  const [whole, name] = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::\d{1,5})?$/.exec(host?.toLowerCase() ?? '') ?? []
+  return whole !== undefined && allowed.some((entry) => entry.toLowerCase() === whole || entry.toLowerCase() === name)
 }
 
 /** A browser names the page a request comes from; only pages of this very server may. */

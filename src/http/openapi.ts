@@ -4,6 +4,26 @@ import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fast
 import type { App } from './context.ts'
 import { components } from './schemas.ts'
 
+type Described = { components?: { schemas?: Record<string, unknown> } }
+
+/** Names of the components that a value refers to. */
+const referred = (value: unknown): readonly string[] =>
+  [...JSON.stringify(value ?? null).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name ?? '')
+
+/** Leaves out components that nothing refers to: each schema is made once as request and once as answer. */
+function onlyUsed(document: Described): Described {
+  const schemas = document.components?.schemas ?? {}
+  const used = new Set<string>()
+  const open = referred({ ...document, components: undefined }).slice()
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (used.has(name)) continue
+    used.add(name)
+    open.push(...referred(schemas[name]))
+  }
+  const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)))
+  return { ...document, components: { ...document.components, schemas: kept } }
+}
+
 /** Must be registered before any route, so that it sees them all. */
 export function describeRoutes(app: App, version: string): void {
   void app.register(swagger, {
@@ -20,6 +40,6 @@ export function describeRoutes(app: App, version: string): void {
       tags: ['tenants', 'plans', 'proofs', 'events', 'audit', 'platform'].map((name) => ({ name })),
     },
     transform: createJsonSchemaTransform({ schemaRegistry: components }),
-    transformObject: createJsonSchemaTransformObject({ schemaRegistry: components }),
+    transformObject: (input) => onlyUsed(createJsonSchemaTransformObject({ schemaRegistry: components })(input) as Described) as never,
   })
 }

@@ -2,7 +2,9 @@
  * Progress as server-sent events. Read through fetch, since EventSource cannot send a token: a reader that lost the
  * connection comes back with `Last-Event-ID` and misses nothing.
  */
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ProgressEvent } from '../../engine/control-plane.ts'
@@ -52,23 +54,28 @@ async function* textOf(events: AsyncIterable<ProgressEvent>, signal: AbortSignal
 }
 
 export function eventRoutes(app: App, context: RouteContext): void {
-  let open = 0
+  const open = new Set<Promise<void>>()
   const send = (request: FastifyRequest, reply: FastifyReply, after: number | undefined, tenant?: string): FastifyReply => {
-    if (open >= context.maxStreams) throw new RingfenceError('RateLimited', 'Too many event streams are open.', { retryAfterMs: 5000 })
+    if (open.size >= context.maxStreams) throw new RingfenceError('RateLimited', 'Too many event streams are open.', { retryAfterMs: 5000 })
     const gone = new AbortController()
     const signal = AbortSignal.any([gone.signal, context.closing])
     const events = context.controlPlane.events({ ...(tenant ? { tenant } : {}), ...(after === undefined ? {} : { after }) }, signal)
     const body = Readable.from(textOf(events, signal, context.heartbeatMs, request.id), { objectMode: false })
-    open += 1
-    reply.raw.once('close', () => {
-      open -= 1
+    const release = (): void => {
+      open.delete(ended)
       gone.abort()
-    })
+    }
+    const ended = once(reply.raw, 'close').then(release, release)
+    open.add(ended)
     return reply
       .header('content-type', 'text/event-stream; charset=utf-8')
       .header('x-accel-buffering', 'no')
       .send(body)
   }
+  // `closing` has ended the streams; their last bytes go out before the sockets are closed.
+  app.addHook('preClose', async () => {
+    await Promise.race([Promise.all(open), sleep(1000, undefined, { ref: false })])
+  })
   const afterOf = (headers: { 'last-event-id'?: string | undefined }, after?: number): number | undefined =>
     headers['last-event-id'] === undefined ? after : Number(headers['last-event-id'])
 

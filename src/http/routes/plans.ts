@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { TenantView } from '../../engine/control-plane.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { tenantName } from '../../model/scalars.ts'
-import { byName, conditional, more, refusals } from '../context.ts'
+import { byName, conditional, documents, more, refusals } from '../context.ts'
 import type { App, RouteContext } from '../context.ts'
 import { etagOf } from '../etag.ts'
 import { once } from '../idempotency.ts'
@@ -22,12 +22,12 @@ function planning(app: App, context: RouteContext): void {
   const { controlPlane } = context
   app.post(
     '/v1/plan',
-    { schema: { operationId: 'planDocument', summary: 'Plan a document', description: 'Writes nothing.', tags: ['plans'], body: tenant, response: { 200: planView, ...refusals, ...more.conflict, ...more.invalid } } },
+    { schema: { operationId: 'planDocument', summary: 'Plan a document', description: 'Writes nothing.', tags: ['plans'], consumes: documents, body: tenant, response: { 200: planView, ...refusals, ...more.conflict, ...more.invalid } } },
     async (request) => controlPlane.plan(request.body, context.callerOf(request)),
   )
   app.post(
     '/v1/tenants/:name/plan',
-    { schema: { operationId: 'planTenant', summary: 'Plan a tenant', description: 'The document in the body, or without one the tenant as it is: then the plan shows its drift.', tags: ['plans'], params: byName, body: tenant.optional(), response: { 200: planView, ...refusals, ...more.notFound, ...more.conflict, ...more.invalid } } },
+    { schema: { operationId: 'planTenant', summary: 'Plan a tenant', description: 'The document in the body, or without one the tenant as it is: then the plan shows its drift.', tags: ['plans'], params: byName, consumes: documents, body: tenant.optional(), response: { 200: planView, ...refusals, ...more.notFound, ...more.conflict, ...more.invalid } } },
     async (request) => {
       const { name } = request.params
       checkName(request.body, name)
@@ -37,7 +37,7 @@ function planning(app: App, context: RouteContext): void {
   )
   app.post(
     '/v1/plans/apply',
-    { schema: { operationId: 'applyPlan', summary: 'Apply a plan', description: 'Answers WorldMoved, and changes nothing, when it is not the world of the plan any more.', tags: ['plans'], headers: conditional.keyed, body: planToApply, response: { 200: tenantView, ...refusals, ...more.conflict, ...more.invalid } } },
+    { schema: { operationId: 'applyPlan', summary: 'Apply a plan', description: 'Answers WorldMoved, and changes nothing, when it is not the world of the plan any more.', tags: ['plans'], headers: conditional.keyed, consumes: documents, body: planToApply, response: { 200: tenantView, ...refusals, ...more.conflict, ...more.invalid } } },
     async (request, reply) => {
       const caller = context.callerOf(request)
       const { document, basis } = planOf.parse(request.body)
@@ -58,7 +58,7 @@ export function planRoutes(app: App, context: RouteContext): void {
   planning(app, context)
   app.post(
     '/v1/prove',
-    { schema: { operationId: 'prove', summary: 'Prove isolation, live', description: 'Over what the backends say now; all tenants when none is named.', tags: ['proofs'], body: z.strictObject({ tenants: z.array(tenantName).max(10_000).default([]) }).optional(), response: { 200: report, ...refusals, ...more.notFound } } },
+    { schema: { operationId: 'prove', summary: 'Prove isolation, live', description: 'Over what the backends say now; all tenants when none is named.', tags: ['proofs'], body: z.strictObject({ tenants: z.array(tenantName).max(10_000).default([]) }).nullish(), response: { 200: report, ...refusals, ...more.notFound } } },
     async (request) => context.controlPlane.prove(request.body?.tenants ?? [], context.callerOf(request)),
   )
 }

@@ -6,7 +6,7 @@ import { isRingfenceError, RingfenceError } from '../../model/errors.ts'
 import { isObject } from '../../model/json.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { phases } from '../../model/status.ts'
-import { byName, conditional, more, paging, refusals } from '../context.ts'
+import { byName, conditional, documents, more, paging, refusals } from '../context.ts'
 import type { App, RouteContext } from '../context.ts'
 import { etagOf, matches, tagsOf } from '../etag.ts'
 import { once } from '../idempotency.ts'
@@ -125,7 +125,7 @@ function writes(app: App, context: RouteContext): void {
   const { controlPlane } = context
   app.post(
     '/v1/tenants',
-    { schema: { operationId: 'createTenant', summary: 'Create a tenant', description: 'The same content again is a no-op (200); other content is AlreadyExists.', tags: ['tenants'], headers: conditional.keyed, body: tenant, response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.invalid } } },
+    { schema: { operationId: 'createTenant', summary: 'Create a tenant', description: 'The same content again is a no-op (200); other content is AlreadyExists.', tags: ['tenants'], headers: conditional.keyed, consumes: documents, body: tenant, response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.invalid } } },
     async (request, reply) => {
       const caller = context.callerOf(request)
       const made = await once(controlPlane, caller, request, reply, async () => {
@@ -137,7 +137,7 @@ function writes(app: App, context: RouteContext): void {
   )
   app.put(
     '/v1/tenants/:name',
-    { schema: { operationId: 'putTenant', summary: 'Create or replace a tenant', description: put428, tags: ['tenants'], params: byName, querystring: z.strictObject({ force: z.enum(['true', 'false']).default('false') }), headers: conditional.write, body: tenant, response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.stale, ...more.unconditional, ...more.invalid } } },
+    { schema: { operationId: 'putTenant', summary: 'Create or replace a tenant', description: put428, tags: ['tenants'], params: byName, querystring: z.strictObject({ force: z.enum(['true', 'false']).default('false') }), headers: conditional.write, consumes: documents, body: tenant, response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.stale, ...more.unconditional, ...more.invalid } } },
     async (request, reply) => {
       const { name } = request.params
       checkName(request.body, name)
