@@ -15,7 +15,8 @@ import type { ClusterAccess, KubernetesBackend } from '../model/backends.ts'
 import type { Backend } from '../model/driver.ts'
 import { isObject } from '../model/json.ts'
 import type { LayerContext } from '../model/layer.ts'
-import { paths, type UpOptions } from './options.ts'
+import type { UpOptions } from '../cli/up-options.ts'
+import { paths } from './options.ts'
 
 export interface RunningKubernetes {
   readonly backend: KubernetesBackend
@@ -49,7 +50,7 @@ export async function openEmbedded(
 
 export async function openCluster(options: UpOptions): Promise<RunningKubernetes> {
   const { accessFromContext, accessInCluster } = await import('../drivers/kubernetes/kubeconfig.ts')
-  const access = options.inCluster === true ? await accessInCluster() : await accessFromContext(options.context ?? '')
+  const access = options.inCluster ? await accessInCluster() : await accessFromContext(options.context ?? '')
   return { ...connect(access), stop: async () => undefined }
 }
 

@@ -1,23 +1,9 @@
-/** How the control plane is started, and where it keeps things. */
+/** Where a running control plane keeps things, and what it may use of the process. */
 import { join } from 'node:path'
 
-export interface UpOptions {
-  /** Declares the two example tenants and reports on them. */
-  readonly demo: boolean
-  /** 0 takes a free port. */
-  readonly port: number
-  readonly dataDir: string
-  /** A context of the kubeconfig; nothing is ever applied to a cluster that was not named. */
-  readonly context?: string
-  readonly inCluster?: boolean
-  readonly kubernetes: 'embedded' | 'render'
-  /** Path of a platform document. */
-  readonly platform?: string
-}
-
 export interface UpIo {
-  readonly out: (line: string) => void
-  readonly err: (line: string) => void
+  /** Plain lines for people. */
+  readonly log: (line: string) => void
   readonly env: { readonly [name: string]: string | undefined }
   /** Aborted at SIGINT or SIGTERM. */
   readonly signal: AbortSignal

@@ -3,7 +3,8 @@ import pg from 'pg'
 import { startPostgres } from '../embedded/postgres/server.ts'
 import type { PostgresAccess } from '../model/backends.ts'
 import { RingfenceError } from '../model/errors.ts'
-import { paths, type UpIo, type UpOptions } from './options.ts'
+import type { UpOptions } from '../cli/up-options.ts'
+import { paths, type UpIo } from './options.ts'
 
 export interface RunningPostgres {
   /** Database of the store. */

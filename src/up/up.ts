@@ -16,6 +16,7 @@ import { allTenants } from '../engine/tenant-service.ts'
 import { createWorldReader } from '../engine/world.ts'
 import { createServer, loopbackHosts } from '../http/server.ts'
 import { computeLayer } from '../layers/compute/layer.ts'
+import { foretellPostgres } from '../layers/database/foretell.ts'
 import { databaseLayer } from '../layers/database/layer.ts'
 import { networkLayer } from '../layers/network/layer.ts'
 import { openingsOf } from '../layers/network/openings.ts'
@@ -29,9 +30,9 @@ import { createLedger, readOutputs } from '../store/ledger.ts'
 import { migrate } from '../store/migrations.ts'
 import { listenToStore } from '../store/notifications.ts'
 import { tenantOf } from '../store/tenants.ts'
-import { foretellPostgres } from './foretell-postgres.ts'
 import { openCluster, openEmbedded, openManifests, type RunningKubernetes } from './kubernetes.ts'
-import { paths, type UpIo, type UpOptions } from './options.ts'
+import type { UpOptions } from '../cli/up-options.ts'
+import { paths, type UpIo } from './options.ts'
 import { openPostgres } from './postgres.ts'
 import { version } from './version.ts'
 
@@ -54,7 +55,7 @@ export async function up(options: UpOptions, io: UpIo): Promise<Running> {
       try {
         await step()
       } catch (error) {
-        io.err(`while stopping: ${toRingfenceError(error).message}`)
+        io.log(`while stopping: ${toRingfenceError(error).message}`)
       }
     }
   }
@@ -87,7 +88,7 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     openings: openingsOf,
     now: () => new Date(),
   })
-  const log = (level: 'info' | 'warn' | 'error', message: string) => io.err(`${level === 'info' ? '' : `${level}: `}${message}`)
+  const log = (level: 'info' | 'warn' | 'error', message: string) => io.log(`${level === 'info' ? '' : `${level}: `}${message}`)
   const runtime = await startRuntime({
     store,
     ledger,
@@ -141,7 +142,7 @@ async function serve(options: UpOptions, controlPlane: ControlPlane, undo: Undo[
   const files = paths(options.dataDir)
   const token = await tokenOf(files.token)
   const server = createServer({ controlPlane, token, allowedHosts: [...loopbackHosts] })
-  const url = await server.listen({ host: '127.0.0.1', port: options.port })
+  const url = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 })
   undo.push(() => server.close())
   await writePrivately(files.api, `${JSON.stringify({ url })}\n`)
   undo.push(() => rm(files.api, { force: true }))
@@ -182,7 +183,7 @@ async function attachKubernetes(options: UpOptions, io: UpIo, products: ProductS
     if (io.signal.aborted || stopping.signal.aborted) return
     products.giveUp('kubernetes')
     products.giveUp('credentials')
-    io.err(`error: Kubernetes cannot be had: ${toRingfenceError(error).message}`)
+    io.log(`error: Kubernetes cannot be had: ${toRingfenceError(error).message}`)
     throw error
   }
   const facts = await running.backend.facts(AbortSignal.timeout(30_000))
@@ -192,10 +193,10 @@ async function attachKubernetes(options: UpOptions, io: UpIo, products: ProductS
 }
 
 async function openKubernetes(options: UpOptions, io: UpIo, products: ProductSet, signal: AbortSignal): Promise<RunningKubernetes> {
-  if (options.inCluster === true || options.context !== undefined) return await openCluster(options)
+  if (options.inCluster || options.context !== undefined) return await openCluster(options)
   if (options.kubernetes === 'render') return openManifests(options)
   const progress = (message: string) => {
-    io.err(message)
+    io.log(message)
     products.expect('kubernetes', `waiting: embedded Kubernetes is being built (${message})`)
     products.expect('credentials', `waiting: embedded Kubernetes is being built (${message})`)
   }
@@ -203,7 +204,7 @@ async function openKubernetes(options: UpOptions, io: UpIo, products: ProductSet
     return await openEmbedded(options, products.context, progress, signal)
   } catch (error) {
     if (!isRingfenceError(error) || error.code !== 'NotConfigured') throw error
-    io.err(`${error.message}\nwithout Kubernetes, manifests are written to ${paths(options.dataDir).manifests} and proved there`)
+    io.log(`${error.message}\nwithout Kubernetes, manifests are written to ${paths(options.dataDir).manifests} and proved there`)
     return openManifests(options)
   }
 }
