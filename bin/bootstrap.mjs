@@ -61,7 +61,7 @@ const isAlive = (pid) => {
 /** Two commands typed at once install once. The lock of a dead process is taken over. */
 async function installOnce() {
   const lock = join(root, '.npm-ci.lock')
-  for (let told = false; ; ) {
+  for (let told = false; ;) {
     try {
       const file = openSync(lock, 'wx')
       writeSync(file, String(process.pid))
@@ -89,7 +89,15 @@ function install() {
   process.stderr.write('ringfence: installing the npm packages that package-lock.json names (once) …\n')
   const inherited = process.env.npm_execpath
   const [npm, before] = inherited === undefined ? ['npm', []] : [process.execPath, [inherited]]
-  const flags = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-progress', '--include=dev', '--include=optional']
+  const flags = [
+    'ci',
+    '--loglevel=error',
+    '--no-audit',
+    '--no-fund',
+    '--no-progress',
+    '--include=dev',
+    '--include=optional',
+  ]
   const result = spawnSync(npm, [...before, ...flags], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   if (result.error !== undefined) fail(`npm cannot be run: ${result.error.message}`)
   if (result.status !== 0) fail(`npm ci failed (${result.status ?? result.signal}); what it said is above`)
@@ -109,7 +117,9 @@ function handOver(node, args) {
   const child = spawn(node, args, { cwd: root, stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
     // What is typed at a terminal reaches the child by itself; sending it again would count as asked for twice.
-    process.on(signal, () => process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT') ? undefined : child.kill(signal))
+    process.on(signal, () =>
+      process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT') ? undefined : child.kill(signal),
+    )
   }
   child.once('error', (error) => fail(`${node} cannot be run: ${error.message}`))
   child.once('exit', (code, signal) => {
@@ -125,5 +135,8 @@ if (command === undefined) fail(`usage: node bin/bootstrap.mjs ${Object.keys(com
 if (!installed()) await installOnce()
 if (name === 'ensure') process.exit(0)
 const node = node24()
-if (node === undefined) fail(`Node 24 is needed; no package brings it for ${process.platform}-${process.arch}, and this is ${process.version}. Install Node 24 and try again.`)
+if (node === undefined)
+  fail(
+    `Node 24 is needed; no package brings it for ${process.platform}-${process.arch}, and this is ${process.version}. Install Node 24 and try again.`,
+  )
 handOver(node, [...command, ...rest])

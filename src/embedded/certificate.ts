@@ -40,7 +40,8 @@ const extension = (id: string, critical: boolean, value: Buffer): Buffer =>
 const pem = (der: Buffer): string =>
   `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replaceAll(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`
 
-const keyUsage = (octet: number, unused: number): Buffer => extension('2.5.29.15', true, bits(Buffer.from([octet]), unused))
+const keyUsage = (octet: number, unused: number): Buffer =>
+  extension('2.5.29.15', true, bits(Buffer.from([octet]), unused))
 
 /** Key identifier of RFC 5280 §4.2.1.2 method 1, over the whole SubjectPublicKeyInfo (any stable digest will do). */
 const keyId = (spki: Buffer): Buffer => createHash('sha1').update(spki).digest()
@@ -126,6 +127,13 @@ export function issue(authority: Authority, request: Request): KeyPair {
     ...(request.hosts === undefined ? [] : [subjectAlternativeName(request.hosts)]),
   ]
   const issuer = { commonName: authority.name }
-  const cert = certificate({ issuer, subject: request, days: request.days ?? 398, spki, extensions, signingKey: authority.key })
+  const cert = certificate({
+    issuer,
+    subject: request,
+    days: request.days ?? 398,
+    spki,
+    extensions,
+    signingKey: authority.key,
+  })
   return { key, cert }
 }

@@ -65,7 +65,11 @@ export async function tryLock(path: string): Promise<Lock | ProcessIdentity> {
 }
 
 /** Waits until the lock is ours. `onWait` is told once who holds it. */
-export async function lock(path: string, onWait: (holder: ProcessIdentity) => void = () => undefined, signal?: AbortSignal): Promise<Lock> {
+export async function lock(
+  path: string,
+  onWait: (holder: ProcessIdentity) => void = () => undefined,
+  signal?: AbortSignal,
+): Promise<Lock> {
   let told = false
   for (;;) {
     const taken = await tryLock(path)
@@ -81,5 +85,9 @@ export async function lock(path: string, onWait: (holder: ProcessIdentity) => vo
 export async function holdFolder(dir: string): Promise<Lock> {
   const taken = await tryLock(join(dir, 'lock'))
   if ('release' in taken) return taken
-  throw new RingfenceError('Conflict', `process ${taken.pid} works in ${dir} already (${taken.command.slice(0, 120)})`, { pid: taken.pid })
+  throw new RingfenceError(
+    'Conflict',
+    `process ${taken.pid} works in ${dir} already (${taken.command.slice(0, 120)})`,
+    { pid: taken.pid },
+  )
 }

@@ -25,7 +25,9 @@ async function fromProc(pid: number): Promise<ProcessIdentity | undefined> {
 }
 
 async function fromPs(pid: number): Promise<ProcessIdentity | undefined> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=,lstart=,command=', '-p', String(pid)], { env: { ...process.env, LC_ALL: 'C' } })
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=,lstart=,command=', '-p', String(pid)], {
+    env: { ...process.env, LC_ALL: 'C' },
+  })
   const found = /^\s*(\S+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)$/m.exec(stdout)
   if (found === null || found[1]?.startsWith('Z') === true) return undefined
   return { pid, started: found[2] ?? '', command: (found[3] ?? '').trim() }

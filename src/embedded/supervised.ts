@@ -35,9 +35,42 @@ export type SupervisorOrder =
 
 export type SupervisorAnswer =
   | { readonly id: string; readonly event: 'started'; readonly pid: number }
-  | { readonly id: string; readonly event: 'ended'; readonly code: number | null; readonly signal: string | null; readonly error?: string }
+  | {
+      readonly id: string
+      readonly event: 'ended'
+      readonly code: number | null
+      readonly signal: string | null
+      readonly error?: string
+    }
 
 const recordOf = (dir: string): string => join(dir, 'processes.json')
+
+async function stillRunning(processes: readonly ProcessIdentity[]): Promise<ProcessIdentity[]> {
+  const states = await Promise.all(processes.map(isRunning))
+  return processes.filter((_, index) => states[index])
+}
+
+/** Whether all ended within the time. */
+async function waitForEnd(processes: readonly ProcessIdentity[], timeoutMs: number): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs
+  while ((await stillRunning(processes)).length > 0) {
+    if (Date.now() > deadline) return false
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  return true
+}
+
+async function end(one: ProcessIdentity): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    if (!(await isRunning(one))) return
+    try {
+      process.kill(one.pid, signal)
+    } catch {
+      // It ended by itself in this moment; or it is not ours to end, which the caller finds.
+    }
+    if (await waitForEnd([one], 6000)) return
+  }
+}
 
 /** Ends what an earlier set in this folder left running. Touches a process only if it is provably that one. */
 export async function endLeftovers(dir: string): Promise<void> {
@@ -49,26 +82,16 @@ export async function endLeftovers(dir: string): Promise<void> {
   } catch {
     left = []
   }
-  const alive = async (): Promise<ProcessIdentity[]> => {
-    const states = await Promise.all(left.map(isRunning))
-    return left.filter((_, index) => states[index])
-  }
-  const steps: readonly [number, NodeJS.Signals | undefined][] = [[500, undefined], [8000, 'SIGTERM'], [4000, 'SIGKILL']]
-  for (const [waitMs, signal] of steps) {
-    for (const one of signal === undefined ? [] : await alive()) {
-      try {
-        process.kill(one.pid, signal)
-      } catch {
-        // It ended by itself in this moment.
-      }
-    }
-    const deadline = Date.now() + waitMs
-    while ((await alive()).length > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  const stuck = await alive()
+  // A supervisor whose starter was killed a moment ago is ending them by itself.
+  await waitForEnd(left, 500)
+  for (const one of [...left].reverse()) await end(one)
+  const stuck = await stillRunning(left)
   if (stuck.length > 0) {
     const pids = stuck.map((one) => one.pid).join(', ')
-    throw new RingfenceError('Conflict', `processes ${pids} of an earlier start in ${dir} cannot be ended; end them by hand`)
+    throw new RingfenceError(
+      'Conflict',
+      `processes ${pids} of an earlier start in ${dir} cannot be ended; end them by hand`,
+    )
   }
   await rm(recordOf(dir), { force: true })
 }
@@ -97,19 +120,26 @@ export class SupervisedSet {
   readonly #identities: ProcessIdentity[] = []
   readonly #ended = new Map<string, string>()
   readonly #waiting = new Map<string, (answer: SupervisorAnswer) => void>()
+  #stopping = false
   readonly #onEnd = new Map<string, () => void>()
 
   private constructor(dir: string, supervisor: ChildProcess) {
     this.#dir = dir
     this.#supervisor = supervisor
+    let fail: (error: RingfenceError) => void
+    this.failed = new Promise((resolve) => (fail = resolve))
     supervisor.on('message', (answer: SupervisorAnswer) => {
-      if (answer.event === 'ended') this.#ended.set(answer.id, answer.error ?? `exit code ${answer.code ?? answer.signal}`)
+      if (answer.event === 'ended')
+        this.#ended.set(answer.id, answer.error ?? `exit code ${answer.code ?? answer.signal}`)
       this.#waiting.get(answer.id)?.(answer)
       this.#waiting.delete(answer.id)
-      if (answer.event === 'ended') this.#onEnd.get(answer.id)?.()
+      if (answer.event !== 'ended') return
+      this.#onEnd.get(answer.id)?.()
+      if (!this.#stopping && !this.#onEnd.has(answer.id)) void this.failure(answer.id).then((error) => fail(error))
     })
     supervisor.once('exit', () => {
-      for (const [id, waiting] of this.#waiting) waiting({ id, event: 'ended', code: null, signal: null, error: 'its supervising process ended' })
+      for (const [id, waiting] of this.#waiting)
+        waiting({ id, event: 'ended', code: null, signal: null, error: 'its supervising process ended' })
       for (const ended of this.#onEnd.values()) ended()
     })
   }
@@ -134,6 +164,9 @@ export class SupervisedSet {
     await set.#remember(supervisor.pid)
     return set
   }
+
+  /** Resolves when a server ended without being told to. */
+  readonly failed: Promise<RingfenceError>
 
   get pids(): readonly number[] {
     return this.#identities.map((one) => one.pid)
@@ -166,7 +199,8 @@ export class SupervisedSet {
 
   /** Why a server ended, or undefined while it runs. */
   endOf(id: string): string | undefined {
-    if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null) return 'its supervising process ended'
+    if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null)
+      return 'its supervising process ended'
     return this.#ended.get(id)
   }
 
@@ -182,11 +216,16 @@ export class SupervisedSet {
 
   async failure(id: string): Promise<RingfenceError> {
     const log = await logTail(this.logOf(id))
-    return new RingfenceError('BackendFault', `${id} ended (${this.endOf(id) ?? 'unknown'}); its log, ${this.logOf(id)}, ends with:\n${log}`, { server: id })
+    return new RingfenceError(
+      'BackendFault',
+      `${id} ended (${this.endOf(id) ?? 'unknown'}); its log, ${this.logOf(id)}, ends with:\n${log}`,
+      { server: id },
+    )
   }
 
   /** Stops all, last started first, and returns when no process is left. Idempotent. */
   async stop(): Promise<void> {
+    this.#stopping = true
     if (this.#supervisor.exitCode === null && this.#supervisor.signalCode === null) {
       const gone = once(this.#supervisor, 'exit')
       this.#supervisor.ref()

@@ -13,22 +13,32 @@ import { startPostgres } from '../../src/embedded/postgres/server.ts'
 import type { SharedKubernetes, SharedServers } from './servers.ts'
 import type { PostgresAccess } from '../../src/model/backends.ts'
 
+function say(message: string): void {
+  process.stderr.write(`[servers] ${message.replaceAll('\n', '\n[servers] ')}\n`)
+}
+
 type Stop = () => Promise<void>
 
-const named = (variable: string): readonly string[] => (process.env[variable] ?? '').split(',').filter((name) => name !== '')
+const named = (variable: string): readonly string[] =>
+  (process.env[variable] ?? '').split(',').filter((name) => name !== '')
 
 function unwanted(server: string): string | undefined {
   const family = server.replace(/\d+$/, '')
   const without = named('RINGFENCE_TEST_WITHOUT')
   if (without.includes(server) || without.includes(family)) return `RINGFENCE_TEST_WITHOUT=${without.join(',')}`
   const only = named('RINGFENCE_TEST_ONLY_SERVERS')
-  if (only.length > 0 && !only.includes(server) && !only.includes(family)) return `RINGFENCE_TEST_ONLY_SERVERS=${only.join(',')}`
+  if (only.length > 0 && !only.includes(server) && !only.includes(family))
+    return `RINGFENCE_TEST_ONLY_SERVERS=${only.join(',')}`
   return undefined
 }
 
 async function kubernetes(dir: string, stops: Stop[]): Promise<SharedKubernetes> {
-  const programs = await acquireKubernetes({ progress: (message) => console.error(`[servers] ${message}`) })
-  const { server, ca, admin, engine, breakGlass, kubeconfigs, authority, version, stop } = await startKubernetes({ dir, programs, durable: false })
+  const programs = await acquireKubernetes({ progress: (message) => say(message) })
+  const { server, ca, admin, engine, breakGlass, kubeconfigs, authority, version, stop } = await startKubernetes({
+    dir,
+    programs,
+    durable: false,
+  })
   stops.push(stop)
   return { server, ca, admin, engine, breakGlass, kubeconfigs, authority, version, kubectl: programs.kubectl }
 }
@@ -40,15 +50,21 @@ async function postgres(dir: string, version: 18 | 15, stops: Stop[]): Promise<P
 }
 
 /** What came of one server: its record, that it was not wanted, or why it is missing. */
-async function outcome<T>(name: string, start: () => Promise<T>): Promise<{ readonly running: T } | { readonly skipped: string } | { readonly missing: string }> {
+async function outcome<T>(
+  name: string,
+  start: () => Promise<T>,
+): Promise<{ readonly running: T } | { readonly skipped: string } | { readonly missing: string }> {
   const reason = unwanted(name)
-  if (reason !== undefined) return { skipped: `${name} was not started: ${reason}` }
+  if (reason !== undefined) {
+    say(`${name} is not started, and what needs it is skipped: ${reason}`)
+    return { skipped: `${name} was not started: ${reason}` }
+  }
   try {
     return { running: await start() }
   } catch (error) {
     const missing = `${name} cannot be had: ${error instanceof Error ? error.message : String(error)}`
     if (process.env['CI'] !== undefined && process.env['CI'] !== '') throw new Error(missing, { cause: error })
-    console.error(`\n[servers] ${missing}\n[servers] Every test that needs it will fail. RINGFENCE_TEST_WITHOUT=${name} skips them instead.\n`)
+    say(`${missing}\nEvery test that needs it will fail. RINGFENCE_TEST_WITHOUT=${name} skips them instead.`)
     return { missing }
   }
 }
@@ -70,7 +86,8 @@ export default async function setup(project: TestProject): Promise<Stop> {
     ])
     const [cluster, newer, older] = started
     for (const one of started) if (one.status === 'rejected') throw one.reason
-    if (cluster.status !== 'fulfilled' || newer.status !== 'fulfilled' || older.status !== 'fulfilled') throw new Error('unreachable')
+    if (cluster.status !== 'fulfilled' || newer.status !== 'fulfilled' || older.status !== 'fulfilled')
+      throw new Error('unreachable')
     const servers: SharedServers = { kubernetes: cluster.value, postgres18: newer.value, postgres15: older.value }
     project.provide('servers', servers)
   } catch (error) {

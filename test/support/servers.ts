@@ -60,7 +60,11 @@ export function servers(): Servers {
   return {
     get kubernetes(): TestKubernetes {
       const cluster = running(shared.kubernetes)
-      const authority = { name: 'ringfence-cluster-ca', cert: cluster.ca, key: readFileSync(cluster.authority.key, 'utf8') }
+      const authority = {
+        name: 'ringfence-cluster-ca',
+        cert: cluster.ca,
+        key: readFileSync(cluster.authority.key, 'utf8'),
+      }
       const access = (user: string, groups: readonly string[] = []): ClusterAccess => ({
         server: cluster.server,
         ca: cluster.ca,

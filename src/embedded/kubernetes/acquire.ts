@@ -10,7 +10,14 @@ import { cacheFolder, syncFolder } from '../folder.ts'
 import { lock } from '../lock.ts'
 import { build, goVersion } from './build.ts'
 import { download, officialOrigins, type Origins } from './download.ts'
-import { kubernetesVersion, programs, reportedVersion, wantedVersion, type KubernetesPrograms, type Program } from './release.ts'
+import {
+  kubernetesVersion,
+  programs,
+  reportedVersion,
+  wantedVersion,
+  type KubernetesPrograms,
+  type Program,
+} from './release.ts'
 
 export interface AcquireOptions {
   /** Told in words what takes time: "building kube-apiserver (2 of 4)". */
@@ -31,7 +38,11 @@ interface Context {
   closed?: string
 }
 
-const isExecutable = (path: string): Promise<boolean> => access(path, constants.X_OK).then(() => true, () => false)
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
 
 async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   for (const folder of (env['PATH'] ?? '').split(delimiter)) {
@@ -40,7 +51,8 @@ async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<string | un
   return undefined
 }
 
-const isRight = async (program: Program, path: string): Promise<boolean> => (await reportedVersion(program, path)) === wantedVersion(program)
+const isRight = async (program: Program, path: string): Promise<boolean> =>
+  (await reportedVersion(program, path)) === wantedVersion(program)
 
 /** The programs of a folder that the user named. Its versions are the user's choice; it is never filled or mended. */
 async function namedByUser(folder: string): Promise<KubernetesPrograms> {
@@ -50,7 +62,11 @@ async function namedByUser(folder: string): Promise<KubernetesPrograms> {
       const version = await reportedVersion(program, path)
       if (version !== undefined) return [program, path]
       const because = (await isExecutable(path)) ? 'does not run' : 'is not there'
-      throw new RingfenceError('NotConfigured', `RINGFENCE_KUBE_ASSETS names ${resolve(folder)}, but ${program} ${because} in it; it must hold ${programs.join(', ')}`, { program })
+      throw new RingfenceError(
+        'NotConfigured',
+        `RINGFENCE_KUBE_ASSETS names ${resolve(folder)}, but ${program} ${because} in it; it must hold ${programs.join(', ')}`,
+        { program },
+      )
     }),
   )
   return Object.fromEntries(found) as KubernetesPrograms
@@ -74,7 +90,11 @@ async function settle(program: Program, temporary: string, target: string): Prom
   }
   const version = await reportedVersion(program, temporary)
   if (version !== wantedVersion(program)) {
-    throw new RingfenceError('Unreadable', `the ${program} that was made says version ${version ?? 'nothing'}, not ${wantedVersion(program)}`, { program })
+    throw new RingfenceError(
+      'Unreadable',
+      `the ${program} that was made says version ${version ?? 'nothing'}, not ${wantedVersion(program)}`,
+      { program },
+    )
   }
   await rename(temporary, target)
   await syncFolder(join(target, '..'))
@@ -96,11 +116,21 @@ async function tryDownload(program: Program, temporary: string, context: Context
 async function buildHere(program: Program, temporary: string, context: Context, step: string): Promise<void> {
   const go = await onPath('go', context.env)
   const tooOld = (error: unknown): never => {
-    throw new RingfenceError('NotConfigured', `${program} could not be downloaded (${context.closed}), and cannot be built: ${(error as Error).message}`, { program }, error)
+    throw new RingfenceError(
+      'NotConfigured',
+      `${program} could not be downloaded (${context.closed}), and cannot be built: ${(error as Error).message}`,
+      { program },
+      error,
+    )
   }
   if (go === undefined || (await goVersion(go, context.env).catch(tooOld)) === undefined) {
-    const ways = 'Install Go 1.21 or newer, name a folder of binaries with RINGFENCE_KUBE_ASSETS, use a cluster with --context, or write manifests with --kubernetes render.'
-    throw new RingfenceError('NotConfigured', `${program} ${wantedVersion(program)} could not be downloaded (${context.closed}), and there is no Go to build it with. ${ways}`, { program })
+    const ways =
+      'Install Go 1.21 or newer, name a folder of binaries with RINGFENCE_KUBE_ASSETS, use a cluster with --context, or write manifests with --kubernetes render.'
+    throw new RingfenceError(
+      'NotConfigured',
+      `${program} ${wantedVersion(program)} could not be downloaded (${context.closed}), and there is no Go to build it with. ${ways}`,
+      { program },
+    )
   }
   context.progress(`building ${program} (${step})`)
   const { env, signal } = context
@@ -109,7 +139,12 @@ async function buildHere(program: Program, temporary: string, context: Context, 
   } catch (error) {
     context.signal?.throwIfAborted()
     if (isRingfenceError(error) && error.code !== 'BackendFault') throw error
-    throw new RingfenceError('BackendFault', `${program} could not be downloaded (${context.closed}) nor built: ${(error as Error).message}`, { program }, error)
+    throw new RingfenceError(
+      'BackendFault',
+      `${program} could not be downloaded (${context.closed}) nor built: ${(error as Error).message}`,
+      { program },
+      error,
+    )
   }
 }
 
@@ -139,7 +174,8 @@ async function make(program: Program, context: Context): Promise<string> {
 
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith('.') && /\.tmp(\.d)?$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
+    if (name.startsWith('.') && /\.tmp(\.d)?$/.test(name))
+      await rm(join(folder, name), { recursive: true, force: true })
   }
 }
 
@@ -159,11 +195,17 @@ export async function acquireKubernetes(options: AcquireOptions = {}): Promise<K
     signal: options.signal,
   }
   const search = async (): Promise<[Program, string | undefined][]> =>
-    await Promise.all(programs.map(async (program): Promise<[Program, string | undefined]> => [program, await findReady(program, context)]))
+    await Promise.all(
+      programs.map(async (program): Promise<[Program, string | undefined]> => [
+        program,
+        await findReady(program, context),
+      ]),
+    )
   const before = await search()
   if (before.every(([, path]) => path !== undefined)) return Object.fromEntries(before) as KubernetesPrograms
   await mkdir(context.folder, { recursive: true, mode: 0o755 })
-  const tell = (holder: { readonly pid: number }): void => context.progress(`waiting for process ${holder.pid}, which gets the Kubernetes programs`)
+  const tell = (holder: { readonly pid: number }): void =>
+    context.progress(`waiting for process ${holder.pid}, which gets the Kubernetes programs`)
   const held = await lock(join(context.folder, 'lock'), tell, context.signal)
   try {
     await removeLeftovers(context.folder)

@@ -64,7 +64,10 @@ function versionFlags(): string {
     gitTreeState: 'clean',
     buildDate: '1970-01-01T00:00:00Z',
   }
-  return ['-s -w', ...Object.entries(facts).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)].join(' ')
+  return [
+    '-s -w',
+    ...Object.entries(facts).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`),
+  ].join(' ')
 }
 
 export interface BuildOptions {

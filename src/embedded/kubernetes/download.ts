@@ -47,7 +47,10 @@ function watchdog(abort: AbortController): Transform {
   })
 }
 
-async function open(url: string, signal: AbortSignal | undefined): Promise<{ readonly body: Readable; readonly abort: AbortController }> {
+async function open(
+  url: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly body: Readable; readonly abort: AbortController }> {
   const abort = new AbortController()
   const first = setTimeout(() => abort.abort(new Error(`no answer within ${firstByteMs} ms`)), firstByteMs)
   const either = signal === undefined ? abort.signal : AbortSignal.any([signal, abort.signal])
@@ -89,7 +92,8 @@ async function checked(url: string, sha256: string, target: string, signal: Abor
   try {
     await pipeline(body, watchdog(abort), tap, createWriteStream(target, { flags: 'wx', mode: 0o600 }))
     const found = hash.digest('hex')
-    if (found !== sha256) throw new RingfenceError('Unreadable', `${url} has SHA-256 ${found}, not ${sha256}; it is not used`, { url })
+    if (found !== sha256)
+      throw new RingfenceError('Unreadable', `${url} has SHA-256 ${found}, not ${sha256}; it is not used`, { url })
   } catch (error) {
     await rm(target, { force: true })
     throw error
@@ -98,18 +102,32 @@ async function checked(url: string, sha256: string, target: string, signal: Abor
 
 const digestPattern = /^[0-9a-f]{64}$/
 
-async function etcd(origin: string, os: string, arch: string, target: string, signal: AbortSignal | undefined): Promise<void> {
+async function etcd(
+  origin: string,
+  os: string,
+  arch: string,
+  target: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const release = `etcd-v${etcdVersion}-${os}-${arch}`
   const archive = `${release}.${os === 'linux' ? 'tar.gz' : 'zip'}`
   const sums = await text(`${origin}/v${etcdVersion}/SHA256SUMS`, signal)
-  const digest = sums.split('\n').map((line) => line.trim().split(/\s+/)).find(([, name]) => name === archive)?.[0] ?? ''
-  if (!digestPattern.test(digest)) throw new RingfenceError('Unreadable', `SHA256SUMS of etcd v${etcdVersion} does not name ${archive}`)
+  const digest =
+    sums
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find(([, name]) => name === archive)?.[0] ?? ''
+  if (!digestPattern.test(digest))
+    throw new RingfenceError('Unreadable', `SHA256SUMS of etcd v${etcdVersion} does not name ${archive}`)
   const folder = `${target}.d`
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
     await checked(`${origin}/v${etcdVersion}/${archive}`, digest, join(folder, archive), signal)
-    const unpack = os === 'linux' ? ['tar', '-xzf', archive, `${release}/etcd`] : ['unzip', '-q', archive, `${release}/etcd`]
-    const [code] = (await once(spawn(unpack[0] ?? '', unpack.slice(1), { cwd: folder, stdio: 'ignore' }), 'exit')) as [number | null]
+    const unpack =
+      os === 'linux' ? ['tar', '-xzf', archive, `${release}/etcd`] : ['unzip', '-q', archive, `${release}/etcd`]
+    const [code] = (await once(spawn(unpack[0] ?? '', unpack.slice(1), { cwd: folder, stdio: 'ignore' }), 'exit')) as [
+      number | null,
+    ]
     if (code !== 0) throw new RingfenceError('Unreadable', `${archive} could not be unpacked`)
     await rename(join(folder, release, 'etcd'), target)
   } finally {
@@ -118,12 +136,18 @@ async function etcd(origin: string, os: string, arch: string, target: string, si
 }
 
 /** Puts the official binary of this machine's platform at `target`, whole and checked, or throws and leaves nothing. */
-export async function download(program: Program, target: string, origins: Origins, signal?: AbortSignal): Promise<void> {
+export async function download(
+  program: Program,
+  target: string,
+  origins: Origins,
+  signal?: AbortSignal,
+): Promise<void> {
   const os = process.platform
   const arch = process.arch === 'x64' ? 'amd64' : process.arch
   await mkdir(dirname(target), { recursive: true })
   if (program === 'etcd') return await etcd(origins.etcd, os, arch, target, signal)
-  if (os !== 'linux' && program !== 'kubectl') throw new RingfenceError('NotConfigured', `there is no official ${program} for ${os}`)
+  if (os !== 'linux' && program !== 'kubectl')
+    throw new RingfenceError('NotConfigured', `there is no official ${program} for ${os}`)
   const url = `${origins.kubernetes}/${kubernetesVersion}/bin/${os}/${arch}/${program}`
   const digest = (await text(`${url}.sha256`, signal)).trim().split(/\s+/)[0] ?? ''
   if (!digestPattern.test(digest)) throw new RingfenceError('Unreadable', `${url}.sha256 holds no checksum`)

@@ -26,7 +26,12 @@ async function authority(dir: string, name: string): Promise<Authority> {
     try {
       if (new X509Certificate(cert).subject === `CN=ringfence-${name}`) return { name: `ringfence-${name}`, cert, key }
     } catch (cause) {
-      throw new RingfenceError('Unreadable', `${certFile} is not a certificate; remove ${dir} to have new ones made`, {}, cause)
+      throw new RingfenceError(
+        'Unreadable',
+        `${certFile} is not a certificate; remove ${dir} to have new ones made`,
+        {},
+        cause,
+      )
     }
   }
   const made = newAuthority(`ringfence-${name}`)

@@ -10,7 +10,12 @@ export interface Layout {
   readonly programs: Pick<KubernetesPrograms, 'etcd' | 'kube-apiserver' | 'kube-controller-manager'>
   /** Folder of this cluster's data. */
   readonly dir: string
-  readonly ports: { readonly api: number; readonly etcd: number; readonly etcdPeer: number; readonly controllers: number }
+  readonly ports: {
+    readonly api: number
+    readonly etcd: number
+    readonly etcdPeer: number
+    readonly controllers: number
+  }
   /** False only in tests: etcd then answers before its data is on disk. */
   readonly durable: boolean
 }
@@ -53,7 +58,7 @@ export function etcd(layout: Layout): ServerProcess {
       'quota-backend-bytes': 4 * 1024 ** 3,
       'snapshot-count': 10_000,
       'log-level': 'warn',
-      'logger': 'zap',
+      logger: 'zap',
       'unsafe-no-fsync': !layout.durable,
     }),
   }

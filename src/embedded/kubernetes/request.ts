@@ -10,7 +10,13 @@ export interface Answer {
 }
 
 /** One request with a client certificate; rejects where no answer came within `timeoutMs`. */
-export function ask(access: ClusterAccess, method: string, path: string, body?: object, timeoutMs = 10_000): Promise<Answer> {
+export function ask(
+  access: ClusterAccess,
+  method: string,
+  path: string,
+  body?: object,
+  timeoutMs = 10_000,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const content = body === undefined ? undefined : JSON.stringify(body)
     const request = httpsRequest(
@@ -21,16 +27,23 @@ export function ask(access: ClusterAccess, method: string, path: string, body?: 
         timeout: timeoutMs,
         ...(access.ca === undefined ? {} : { ca: access.ca }),
         ...access.certificate,
-        headers: content === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) },
+        headers:
+          content === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) },
       },
       (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.once('error', reject)
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }))
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+        )
       },
     )
-    request.once('timeout', () => request.destroy(new Error(`no answer from ${access.server}${path} within ${timeoutMs} ms`)))
+    request.once('timeout', () =>
+      request.destroy(new Error(`no answer from ${access.server}${path} within ${timeoutMs} ms`)),
+    )
     request.once('error', reject)
     request.end(content)
   })

@@ -32,6 +32,8 @@ export interface EmbeddedKubernetes {
   /** `v1.35.4` */
   readonly version: string
   readonly pids: readonly number[]
+  /** Resolves when a server ended without being told to; never rejects. */
+  readonly failed: Promise<RingfenceError>
   signClient(user: string, groups?: readonly string[]): KeyPair
   access(user: string, groups?: readonly string[]): ClusterAccess
   /** Stops everything in order and returns when no process is left. Idempotent. */
@@ -68,16 +70,36 @@ async function choosePorts(dir: string, wanted: Partial<Layout['ports']> = {}): 
 
 async function issueServers(identities: Identities): Promise<void> {
   const local = ['127.0.0.1', 'localhost']
-  const cluster = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', '10.96.0.1']
+  const cluster = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+    '10.96.0.1',
+  ]
   await issueFile(identities, 'etcd', 'etcd', { commonName: 'etcd', use: ['server', 'client'], hosts: local })
   await issueFile(identities, 'etcd', 'etcd-client', { commonName: 'kube-apiserver', use: ['client'] })
-  await issueFile(identities, 'cluster', 'api-server', { commonName: 'kube-apiserver', use: ['server'], hosts: [...local, ...cluster] })
-  await issueFile(identities, 'cluster', 'controllers', { commonName: 'kube-controller-manager', use: ['server'], hosts: local })
+  await issueFile(identities, 'cluster', 'api-server', {
+    commonName: 'kube-apiserver',
+    use: ['server'],
+    hosts: [...local, ...cluster],
+  })
+  await issueFile(identities, 'cluster', 'controllers', {
+    commonName: 'kube-controller-manager',
+    use: ['server'],
+    hosts: local,
+  })
   await issueFile(identities, 'frontProxy', 'front-proxy', { commonName: 'front-proxy', use: ['client'] })
 }
 
 /** Waits until `ready` says so; fails as soon as the server has ended, or at the deadline. */
-async function until(set: SupervisedSet, id: string, ready: () => Promise<boolean>, deadline: number, signal?: AbortSignal): Promise<void> {
+async function until(
+  set: SupervisedSet,
+  id: string,
+  ready: () => Promise<boolean>,
+  deadline: number,
+  signal?: AbortSignal,
+): Promise<void> {
   let last: unknown
   for (;;) {
     signal?.throwIfAborted()
@@ -87,12 +109,14 @@ async function until(set: SupervisedSet, id: string, ready: () => Promise<boolea
     } catch (error) {
       last = error
     }
-    if (Date.now() > deadline) throw new RingfenceError('Timeout', `${id} did not become ready; see ${set.logOf(id)}`, {}, last)
+    if (Date.now() > deadline)
+      throw new RingfenceError('Timeout', `${id} did not become ready; see ${set.logOf(id)}`, {}, last)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
-const answers = async (access: ClusterAccess, path: string): Promise<boolean> => (await ask(access, 'GET', path, undefined, 5000)).status === 200
+const answers = async (access: ClusterAccess, path: string): Promise<boolean> =>
+  (await ask(access, 'GET', path, undefined, 5000)).status === 200
 
 /** A cluster is only of use when its controllers act: they fill a new namespace and the aggregated roles. */
 async function controllersAct(access: ClusterAccess, name: string): Promise<boolean> {
@@ -112,12 +136,21 @@ async function bindBreakGlass(admin: ClusterAccess): Promise<void> {
     subjects: [{ apiGroup: group, kind: 'Group', name: 'ringfence:break-glass' }],
   })
   if (answer.status !== 201 && answer.status !== 409) {
-    throw new RingfenceError('BackendFault', `the break-glass binding was refused with ${answer.status}: ${answer.body.slice(0, 300)}`)
+    throw new RingfenceError(
+      'BackendFault',
+      `the break-glass binding was refused with ${answer.status}: ${answer.body.slice(0, 300)}`,
+    )
   }
 }
 
 /** Brings the three servers up in order. `set` is stopped by the caller if this throws. */
-async function bringUp(set: SupervisedSet, layout: Layout, identities: Identities, admin: ClusterAccess, signal?: AbortSignal): Promise<void> {
+async function bringUp(
+  set: SupervisedSet,
+  layout: Layout,
+  identities: Identities,
+  admin: ClusterAccess,
+  signal?: AbortSignal,
+): Promise<void> {
   const deadline = Date.now() + 120_000
   await set.run(etcd(layout))
   const controllerAccess = { ...admin, certificate: signClient(identities.cluster, 'system:kube-controller-manager') }
@@ -128,8 +161,13 @@ async function bringUp(set: SupervisedSet, layout: Layout, identities: Identitie
   await set.run(controllers(layout, controllerConfig))
   await bindBreakGlass(admin)
   const name = `ringfence-start-${randomBytes(4).toString('hex')}`
-  const made = await ask(admin, 'POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
-  if (made.status !== 201) throw new RingfenceError('BackendFault', `a namespace was refused with ${made.status}: ${made.body.slice(0, 300)}`)
+  const made = await ask(admin, 'POST', '/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name },
+  })
+  if (made.status !== 201)
+    throw new RingfenceError('BackendFault', `a namespace was refused with ${made.status}: ${made.body.slice(0, 300)}`)
   const health = { server: `https://127.0.0.1:${layout.ports.controllers}`, ca: identities.cluster.cert }
   await until(set, 'kube-controller-manager', () => answers(health, '/healthz'), deadline, signal)
   await until(set, 'kube-controller-manager', () => controllersAct(admin, name), deadline, signal)
@@ -165,13 +203,29 @@ export async function startKubernetes(options: StartKubernetes): Promise<Embedde
     }
     await bringUp(set, layout, identities, people.admin, options.signal)
     const version = JSON.parse((await ask(people.admin, 'GET', '/version')).body) as { gitVersion: string }
-    const kubeconfigs = { admin: join(dir, 'admin.kubeconfig'), engine: join(dir, 'engine.kubeconfig'), breakGlass: join(dir, 'break-glass.kubeconfig') }
+    const kubeconfigs = {
+      admin: join(dir, 'admin.kubeconfig'),
+      engine: join(dir, 'engine.kubeconfig'),
+      breakGlass: join(dir, 'break-glass.kubeconfig'),
+    }
     await writePrivate(kubeconfigs.admin, kubeconfig(people.admin, 'ringfence:installer'))
     await writePrivate(kubeconfigs.engine, kubeconfig(people.engine, 'ringfence:engine'))
     await writePrivate(kubeconfigs.breakGlass, kubeconfig(people.breakGlass, 'ringfence:break-glass'))
     const authority = { cert: join(identities.dir, 'cluster-ca.crt'), key: join(identities.dir, 'cluster-ca.key') }
     const sign = (user: string, groups: readonly string[] = []): KeyPair => signClient(identities.cluster, user, groups)
-    return { server, ca, ...people, kubeconfigs, authority, version: version.gitVersion, pids: set.pids, access, signClient: sign, stop }
+    return {
+      server,
+      ca,
+      ...people,
+      kubeconfigs,
+      authority,
+      version: version.gitVersion,
+      pids: set.pids,
+      failed: set.failed,
+      access,
+      signClient: sign,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

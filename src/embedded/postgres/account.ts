@@ -24,7 +24,11 @@ const systemFolder = '/var/lib/ringfence'
 async function namedAccount(): Promise<{ uid: number; gid: number }> {
   const passwd = await readFile('/etc/passwd', 'utf8')
   const found = /^nobody:[^:]*:(\d+):(\d+):/m.exec(passwd)
-  if (found === null) throw new RingfenceError('NotConfigured', 'PostgreSQL does not run as root, and there is no account "nobody" to run it as; start as a normal user')
+  if (found === null)
+    throw new RingfenceError(
+      'NotConfigured',
+      'PostgreSQL does not run as root, and there is no account "nobody" to run it as; start as a normal user',
+    )
   return { uid: Number(found[1]), gid: Number(found[2]) }
 }
 
@@ -46,7 +50,10 @@ async function reachable(path: string): Promise<boolean> {
 }
 
 /** Gives a tree to the server's user. Symbolic links are not followed. */
-export async function giveTo(owner: { readonly uid: number; readonly gid: number } | undefined, path: string): Promise<void> {
+export async function giveTo(
+  owner: { readonly uid: number; readonly gid: number } | undefined,
+  path: string,
+): Promise<void> {
   if (owner === undefined) return
   const info = await lstat(path)
   if (info.isSymbolicLink()) return

@@ -27,17 +27,26 @@ function packageFolder(version: PostgresVersion): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(name)), '..')
   } catch (cause) {
-    throw new RingfenceError('NotConfigured', `PostgreSQL ${version} needs the npm package ${name}, which is not installed; run npm ci, or name a server with DATABASE_URL`, { package: name }, cause)
+    throw new RingfenceError(
+      'NotConfigured',
+      `PostgreSQL ${version} needs the npm package ${name}, which is not installed; run npm ci, or name a server with DATABASE_URL`,
+      { package: name },
+      cause,
+    )
   }
 }
 
 async function layOut(native: string, target: string): Promise<void> {
   // Static libraries serve compilers only.
   await cp(native, target, { recursive: true, verbatimSymlinks: true, filter: (source) => !source.endsWith('.a') })
-  const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[]
+  const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as {
+    source: string
+    target: string
+  }[]
   for (const link of links) {
     const inside = normalize(link.target).replace(/^native\//, '')
-    if (inside.startsWith('..')) throw new RingfenceError('Unreadable', `the link list of ${native} points outside of it`)
+    if (inside.startsWith('..'))
+      throw new RingfenceError('Unreadable', `the link list of ${native} points outside of it`)
     const path = join(target, inside)
     await rm(path, { force: true })
     await symlink(basename(link.source), path)
@@ -51,7 +60,11 @@ export async function postgresBinaries(version: PostgresVersion, base: string): 
   const folder = packageFolder(version)
   const { version: release } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }
   const home = join(base, release)
-  const isThere = (): Promise<boolean> => stat(join(home, 'complete')).then(() => true, () => false)
+  const isThere = (): Promise<boolean> =>
+    stat(join(home, 'complete')).then(
+      () => true,
+      () => false,
+    )
   if (await isThere()) return { home, release }
   await mkdir(base, { recursive: true, mode: 0o755 })
   const held = await lock(join(base, `${release}.lock`))

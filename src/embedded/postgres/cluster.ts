@@ -30,7 +30,8 @@ function runToEnd(account: Account, program: Program): Promise<void> {
       ...account.initdb,
     })
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4000)))
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4000)))
     child.stdin.on('error', () => undefined)
     child.once('error', reject)
     child.once('close', (code, signal) => {
@@ -41,7 +42,11 @@ function runToEnd(account: Account, program: Program): Promise<void> {
   })
 }
 
-const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
 
 /** Makes a folder beside its final name and renames it when whole. */
 async function whole(target: string, build: (temporary: string) => Promise<void>): Promise<void> {
@@ -70,10 +75,9 @@ async function template(binaries: PostgresBinaries, account: Account): Promise<s
       await writeFile(passwordFile, randomBytes(24).toString('hex'), { mode: 0o600 })
       await giveTo(account.initdb, passwordFile)
       try {
-        const args = [
-          ...['--pgdata', temporary, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
-          ...['--encoding', 'UTF8', '--no-locale', '--data-checksums', '--no-instructions', '--no-sync'],
-        ]
+        const options = ['--encoding', 'UTF8', '--no-locale', '--data-checksums', '--no-instructions', '--no-sync']
+        const owner = ['--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256']
+        const args = ['--pgdata', temporary, ...owner, ...options]
         await runToEnd(account, { path: join(binaries.home, 'bin', 'initdb'), args, cwd: folder })
       } finally {
         await rm(passwordFile, { force: true })
@@ -93,7 +97,12 @@ hostssl all all ::1/128        scram-sha-256
 `
 
 /** Makes the cluster in `data` if it is not there, its superuser `postgres` having this password. */
-export async function ensureCluster(binaries: PostgresBinaries, account: Account, data: string, password: string): Promise<void> {
+export async function ensureCluster(
+  binaries: PostgresBinaries,
+  account: Account,
+  data: string,
+  password: string,
+): Promise<void> {
   if (await exists(join(data, 'PG_VERSION'))) return
   const source = await template(binaries, account)
   await whole(data, async (temporary) => {

@@ -24,6 +24,8 @@ export interface EmbeddedPostgres {
   /** `18.4` */
   readonly version: string
   readonly pids: readonly number[]
+  /** Resolves when the server ended without being told to; never rejects. */
+  readonly failed: Promise<RingfenceError>
   /** Stops the server and returns when no process is left. Idempotent. */
   stop(): Promise<void>
 }
@@ -38,7 +40,9 @@ export interface StartPostgres {
 }
 
 /** A certificate for this start. The authority is as old as the start too: clients are told it by us, each time. */
-async function makeCertificate(account: Account): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
+async function makeCertificate(
+  account: Account,
+): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
   const authority = newAuthority('ringfence-postgres')
   const pair = issue(authority, { commonName: 'postgres', use: ['server'], hosts: ['127.0.0.1', '::1', 'localhost'] })
   const folder = await privateFolder(join(account.home, 'tls'))
@@ -69,7 +73,11 @@ async function staleLockEnvironment(data: string): Promise<NodeJS.ProcessEnv> {
   return identity === undefined || identity.command.includes(data) ? {} : { PG_GRANDPARENT_PID: String(pid) }
 }
 
-function settings(options: StartPostgres, tls: { readonly cert: string; readonly key: string }, port: number): string[] {
+function settings(
+  options: StartPostgres,
+  tls: { readonly cert: string; readonly key: string },
+  port: number,
+): string[] {
   const values = {
     listen_addresses: '127.0.0.1',
     port,
@@ -100,7 +108,11 @@ async function waitUntilReady(set: SupervisedSet, access: PostgresAccess, signal
     signal?.throwIfAborted()
     if (set.endOf('postgres') !== undefined) throw await set.failure('postgres')
     const { tls: _, ca, ...connection } = access
-    const client = new pg.Client({ ...connection, ssl: ca === undefined ? false : { ca }, connectionTimeoutMillis: 5000 })
+    const client = new pg.Client({
+      ...connection,
+      ssl: ca === undefined ? false : { ca },
+      connectionTimeoutMillis: 5000,
+    })
     client.on('error', () => undefined)
     try {
       await client.connect()
@@ -110,9 +122,15 @@ async function waitUntilReady(set: SupervisedSet, access: PostgresAccess, signal
       const code = (cause as { code?: string }).code
       // 57P03: starting up or recovering. ECONNREFUSED: not listening yet.
       if (code !== '57P03' && code !== 'ECONNREFUSED' && code !== 'ECONNRESET') {
-        throw new RingfenceError('BackendFault', `the embedded PostgreSQL refuses us: ${(cause as Error).message}`, {}, cause)
+        throw new RingfenceError(
+          'BackendFault',
+          `the embedded PostgreSQL refuses us: ${(cause as Error).message}`,
+          {},
+          cause,
+        )
       }
-      if (Date.now() > deadline) throw new RingfenceError('Timeout', `PostgreSQL did not become ready; see ${set.logOf('postgres')}`, {}, cause)
+      if (Date.now() > deadline)
+        throw new RingfenceError('Timeout', `PostgreSQL did not become ready; see ${set.logOf('postgres')}`, {}, cause)
     } finally {
       await client.end().catch(() => undefined)
     }
@@ -120,7 +138,12 @@ async function waitUntilReady(set: SupervisedSet, access: PostgresAccess, signal
   }
 }
 
-async function launch(set: SupervisedSet, options: StartPostgres, account: Account, binaries: PostgresBinaries): Promise<{ access: PostgresAccess; version: string }> {
+async function launch(
+  set: SupervisedSet,
+  options: StartPostgres,
+  account: Account,
+  binaries: PostgresBinaries,
+): Promise<{ access: PostgresAccess; version: string }> {
   const password = await superuserPassword(options.dir)
   const data = join(account.home, 'data')
   await ensureCluster(binaries, account, data, password)
@@ -145,7 +168,10 @@ async function launch(set: SupervisedSet, options: StartPostgres, account: Accou
 async function checkMajor(data: string, wanted: PostgresVersion): Promise<void> {
   const found = (await readIfThere(join(data, 'PG_VERSION')))?.trim()
   if (found !== undefined && found !== String(wanted)) {
-    throw new RingfenceError('Conflict', `the data in ${data} is of PostgreSQL ${found}, not ${wanted}; move it away or dump it with the older version`)
+    throw new RingfenceError(
+      'Conflict',
+      `the data in ${data} is of PostgreSQL ${found}, not ${wanted}; move it away or dump it with the older version`,
+    )
   }
 }
 
@@ -166,7 +192,7 @@ export async function startPostgres(options: StartPostgres): Promise<EmbeddedPos
     const binaries = await postgresBinaries(version, account.programs)
     set = await SupervisedSet.open(options.dir)
     const server = await launch(set, options, account, binaries)
-    return { ...server, pids: set.pids, stop }
+    return { ...server, pids: set.pids, failed: set.failed, stop }
   } catch (error) {
     await stop()
     throw error

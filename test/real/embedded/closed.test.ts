@@ -22,7 +22,9 @@ const isOpen = async (path: string): Promise<boolean> => ((await lstat(path)).mo
 function request(port: number, certificate: { cert: string; key: string } | undefined): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...certificate })
-    socket.once('secureConnect', () => socket.write('GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'))
+    socket.once('secureConnect', () =>
+      socket.write('GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'),
+    )
     socket.once('data', (chunk: Buffer) => resolve(chunk.toString().split('\r\n')[0] ?? ''))
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
     socket.once('close', () => resolve('closed'))
@@ -42,16 +44,26 @@ describeOn(['kubernetes'], 'embedded Kubernetes', () => {
     const { kubernetes } = servers()
     const root = dirname(kubernetes.kubeconfigs.admin)
     const { etcd } = JSON.parse(readFileSync(join(root, 'ports.json'), 'utf8')) as { etcd: number }
-    const own = { cert: readFileSync(join(root, 'pki/etcd-client.crt'), 'utf8'), key: readFileSync(join(root, 'pki/etcd-client.key'), 'utf8') }
+    const own = {
+      cert: readFileSync(join(root, 'pki/etcd-client.crt'), 'utf8'),
+      key: readFileSync(join(root, 'pki/etcd-client.key'), 'utf8'),
+    }
     expect(await request(etcd, own)).toBe('HTTP/1.1 200 OK')
     expect(await request(etcd, undefined)).toBe('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
     expect(await request(etcd, kubernetes.admin.certificate)).toMatch(/^ERR_SSL_.*(BAD_CERTIFICATE|UNKNOWN_CA)/)
   })
 })
 
-async function attempt(access: PostgresAccess, change: { password?: string | undefined; ssl?: boolean }): Promise<string> {
+async function attempt(
+  access: PostgresAccess,
+  change: { password?: string | undefined; ssl?: boolean },
+): Promise<string> {
   const { tls: _, ca, ...connection } = access
-  const client = new pg.Client({ ...connection, ssl: change.ssl === false ? false : { ca: ca ?? '' }, ...('password' in change ? { password: change.password } : {}) })
+  const client = new pg.Client({
+    ...connection,
+    ssl: change.ssl === false ? false : { ca: ca ?? '' },
+    ...('password' in change ? { password: change.password } : {}),
+  })
   client.on('error', () => undefined)
   try {
     await client.connect()
@@ -78,14 +90,19 @@ for (const version of ['postgres18', 'postgres15'] as const) {
       const client = new pg.Client({ ...connection, ssl: { ca: ca ?? '' } })
       await client.connect()
       try {
-        const setting = async (name: string): Promise<unknown> => (await client.query(`SELECT current_setting('${name}') AS value`)).rows[0].value
+        const setting = async (name: string): Promise<unknown> =>
+          (await client.query(`SELECT current_setting('${name}') AS value`)).rows[0].value
         expect(await setting('listen_addresses')).toBe('127.0.0.1')
         expect(await setting('unix_socket_directories')).toBe('')
-        const { rows } = await client.query("SELECT rolpassword LIKE 'SCRAM-SHA-256$4096:%' AS scram FROM pg_authid WHERE rolcanlogin")
+        const { rows } = await client.query(
+          "SELECT rolpassword LIKE 'SCRAM-SHA-256$4096:%' AS scram FROM pg_authid WHERE rolcanlogin",
+        )
         expect(rows).toEqual([{ scram: true }])
-        const rules = await client.query("SELECT DISTINCT auth_method FROM pg_hba_file_rules")
+        const rules = await client.query('SELECT DISTINCT auth_method FROM pg_hba_file_rules')
         expect(rules.rows).toEqual([{ auth_method: 'scram-sha-256' }])
-        const unencrypted = await client.query("SELECT 1 FROM pg_hba_file_rules WHERE type IN ('host', 'hostnossl') OR error IS NOT NULL")
+        const unencrypted = await client.query(
+          "SELECT 1 FROM pg_hba_file_rules WHERE type IN ('host', 'hostnossl') OR error IS NOT NULL",
+        )
         expect(unencrypted.rows).toEqual([])
       } finally {
         await client.end()

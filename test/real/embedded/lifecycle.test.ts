@@ -33,7 +33,11 @@ interface Parent {
 }
 
 async function parent(order: ParentOrder): Promise<Parent> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../support/embedded-parent.ts'), JSON.stringify(order)], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, '../../support/embedded-parent.ts'), JSON.stringify(order)],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  )
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   const exited = once(child, 'exit') as Promise<[number | null]>
@@ -100,7 +104,9 @@ describeOn(['kubernetes'], 'embedded Kubernetes', () => {
     const first = await parent({ kubernetes: options })
     expect(running(first.pids)).toHaveLength(4)
     expect((await ask(first.admin, 'POST', configMap, kept)).status).toBe(201)
-    const ports = Object.values(JSON.parse(await readFile(join(options.dir, 'ports.json'), 'utf8')) as Record<string, number>)
+    const ports = Object.values(
+      JSON.parse(await readFile(join(options.dir, 'ports.json'), 'utf8')) as Record<string, number>,
+    )
     expect(await Promise.all(ports.map(listens))).toEqual([true, true, true, true])
     await first.kill()
     await expect.poll(() => running(first.pids), { timeout: 20_000, interval: 50 }).toEqual([])
@@ -148,7 +154,10 @@ describeOn(['kubernetes'], 'embedded Kubernetes', () => {
   test('a start that fails says what the server said and leaves no process', async () => {
     const programs = await acquireKubernetes()
     const options = { dir: join(dir, 'kubernetes'), programs: { ...programs, 'kube-apiserver': programs.etcd } }
-    await expect(startKubernetes(options)).rejects.toMatchObject({ code: 'BackendFault', facts: { server: 'kube-apiserver' } })
+    await expect(startKubernetes(options)).rejects.toMatchObject({
+      code: 'BackendFault',
+      facts: { server: 'kube-apiserver' },
+    })
     const files = await readdir(options.dir)
     expect(files).not.toContain('processes.json')
     expect(files).not.toContain('lock')
@@ -180,7 +189,11 @@ describeOn(['postgres18'], 'embedded PostgreSQL', () => {
     for (const pid of first.pids) process.kill(pid, 'SIGKILL')
     await first.kill()
     await expect.poll(() => running(first.pids), { timeout: 10_000 }).toEqual([])
-    const stranger = spawn('sleep', ['60'], process.getuid?.() === 0 ? { uid: (await ownerOf(join(options.dir, 'data'))) } : {})
+    const stranger = spawn(
+      'sleep',
+      ['60'],
+      process.getuid?.() === 0 ? { uid: await ownerOf(join(options.dir, 'data')) } : {},
+    )
     try {
       const lockFile = join(options.dir, 'data', 'postmaster.pid')
       const lines = (await readFile(lockFile, 'utf8')).split('\n')

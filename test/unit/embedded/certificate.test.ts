@@ -19,7 +19,7 @@ async function handshake(client: KeyPair | undefined, trusted: string): Promise<
     listener.once('secureConnection', (socket: TLSSocket) => {
       socket.on('error', () => undefined)
       const { CN } = socket.getPeerCertificate().subject ?? {}
-      resolve(socket.authorized ? `accepted ${CN}` : `refused ${String(socket.authorizationError)}`)
+      resolve(socket.authorized ? `accepted ${String(CN)}` : `refused ${String(socket.authorizationError)}`)
     })
     listener.once('tlsClientError', (error: NodeJS.ErrnoException) => resolve(`refused ${error.code}`))
   })
@@ -69,11 +69,15 @@ describe('certificates', () => {
   })
 
   test('user and groups of any text are kept apart', () => {
-    const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }).filter((text) => !/[\u0000-\u001f\u007f\uD800-\uDFFF]/.test(text))
+    const word = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
+      .filter((text) => !/[\p{Cc}\p{Cs}]/u.test(text))
     fc.assert(
       fc.property(word, fc.array(word, { maxLength: 5 }), (user, groups) => {
-        const subject = new X509Certificate(issue(authority, { commonName: user, organizations: groups, use: ['client'] }).cert).toLegacyObject().subject
-        const organizations = subject['O'] as string | string[] | undefined
+        const subject = new X509Certificate(
+          issue(authority, { commonName: user, organizations: groups, use: ['client'] }).cert,
+        ).toLegacyObject().subject
+        const organizations = subject['O']
         expect(subject['CN']).toBe(user)
         expect(organizations === undefined ? [] : [organizations].flat()).toEqual(groups)
       }),
