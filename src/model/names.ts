@@ -2,12 +2,11 @@
  * Derived names: a pattern of the platform and a tenant give the external name of each thing, checked against the
  * rules of the product that it is for. A name is never shortened or altered to make it fit: it is refused.
  */
-import { RingfenceError } from './errors.ts'
 import type { Problem } from './errors.ts'
 import type { PlatformSpec } from './platform.ts'
 import { excerpt } from './printable.ts'
 import { invalidDocument } from './problems.ts'
-import type { Tenant, TenantNames, TenantSpec } from './tenant.ts'
+import type { TenantNames, TenantSpec } from './tenant.ts'
 
 export const placeholders = ['name', 'slug', 'uid'] as const
 type Placeholder = (typeof placeholders)[number]
@@ -237,14 +236,3 @@ export function matchesPattern(pattern: string, name: string): boolean {
 /** Whether the pattern is more than placeholders: only then does a name tell by itself that it is a tenant's. */
 export const hasLiteral = (pattern: string): boolean =>
   pattern.replaceAll(token, '').replaceAll(/[^a-z0-9]/g, '') !== ''
-
-/** A tenant's locked names must never change; a caller that tries is at fault. */
-export function assertLocked(existing: Tenant, names: TenantNames): void {
-  for (const key of Object.keys(names) as (keyof TenantNames)[]) {
-    if (existing.names[key] !== names[key]) {
-      throw new RingfenceError('NameConflict', `the ${key} name of tenant ${existing.name} is locked`, {
-        locked: existing.names[key],
-      })
-    }
-  }
-}

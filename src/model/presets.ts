@@ -5,7 +5,7 @@
 import { deepFreeze, isObject } from './json.ts'
 import type { Json, JsonObject } from './json.ts'
 import { platformDocument } from './platform.ts'
-import type { PlatformDocument, PlatformSpec } from './platform.ts'
+import type { PlatformDocument } from './platform.ts'
 
 export const presetNames = ['calabi', 'akko', 'omnia', 'aifactory'] as const
 export type PresetName = (typeof presetNames)[number]
@@ -105,6 +105,3 @@ function overlay(below: Json | undefined, above: Json): Json {
     merged[key] = overlay(Object.hasOwn(below, key) ? below[key] : undefined, value)
   return merged
 }
-
-/** The spec alone, for callers that hold no document. */
-export const presetSpec = (preset: PresetName): PlatformSpec => presetPlatform(preset).spec

@@ -3,7 +3,17 @@
  * Shapes and defaults only; rules that need the platform document are in `admit.ts`.
  */
 import { z } from 'zod'
-import { cidr, dnsLabel, dnsSubdomain, email, labelKey, labelValue, portNumber, quantity, tenantName } from './scalars.ts'
+import {
+  cidr,
+  dnsLabel,
+  dnsSubdomain,
+  email,
+  labelKey,
+  labelValue,
+  portNumber,
+  quantity,
+  tenantName,
+} from './scalars.ts'
 
 export const roles = ['owner', 'editor', 'viewer'] as const
 export type Role = (typeof roles)[number]
@@ -11,7 +21,7 @@ export type Role = (typeof roles)[number]
 const port = z.strictObject({
   protocol: z.enum(['TCP', 'UDP', 'SCTP']).default('TCP'),
   port: portNumber,
-  endPort: portNumber.optional(),
+  endPort: portNumber.optional().describe('Last port of a range; not below `port`.'),
 })
 const labelSelector = z.strictObject({
   matchLabels: z.record(labelKey, labelValue).default({}),
@@ -32,104 +42,187 @@ const peer = z.union([
 ])
 const networkRule = z.strictObject({
   peers: z.array(peer).min(1).describe('Empty peers would mean everywhere and are refused.'),
-  ports: z.array(port).default([]),
+  ports: z.array(port).default([]).describe('None means every port.'),
 })
 
 export const computeSpec = z.strictObject({
   namespace: z
     .strictObject({
       name: dnsLabel.optional().describe('An explicit name instead of the platform pattern. Immutable.'),
-      create: z.boolean().default(true),
-      adopt: z.boolean().default(false).describe('Take over an existing namespace of that name; it is never deleted.'),
-      labels: z.record(labelKey, labelValue).default({}),
+      create: z.boolean().default(true).describe('False only with `adopt`. Immutable.'),
+      adopt: z
+        .boolean()
+        .default(false)
+        .describe('Take over an existing namespace of that name; it is emptied at the end, never deleted. Immutable.'),
+      labels: z
+        .record(labelKey, labelValue)
+        .default({})
+        .describe('Keys of `kubernetes.io`, `k8s.io` and `ringfence.dev` are refused.'),
     })
-    .prefault({}),
-  podSecurity: z.enum(['restricted', 'baseline']).default('restricted'),
-  runtimeClass: dnsSubdomain.optional(),
+    .prefault({})
+    .describe('The one namespace of the tenant.'),
+  podSecurity: z
+    .enum(['restricted', 'baseline'])
+    .default('restricted')
+    .describe('Pod Security Standard that is enforced.'),
+  runtimeClass: dnsSubdomain
+    .optional()
+    .describe('Sandbox that every pod must use, such as gVisor, where the platform has it.'),
   quota: z
     .record(z.string().max(253), quantity)
     .default({})
     .describe('ResourceQuota `hard` entries that differ from the platform defaults.'),
   limits: z
     .strictObject({ cpu: quantity.optional(), memory: quantity.optional(), ephemeralStorage: quantity.optional() })
-    .prefault({}),
-  custom: z.record(z.string().max(63), z.int().min(0)).default({}),
+    .prefault({})
+    .describe('What a container gets that says nothing itself, where it differs from the platform defaults.'),
+  custom: z
+    .record(z.string().max(63), z.int().min(0))
+    .default({})
+    .describe('Counters that the platform defines. Not configured yet.'),
   allowed: z
     .strictObject({
-      imageRegistries: z.array(z.string().min(1).max(253)).default([]),
+      imageRegistries: z.array(z.string().min(1).max(253)).default([]).describe('`host[:port][/path]`.'),
       storageClasses: z.array(dnsSubdomain).default([]),
       ingressClasses: z.array(dnsSubdomain).default([]),
       priorityClasses: z.array(dnsSubdomain).default([]),
       runtimeClasses: z.array(dnsSubdomain).default([]),
       nodeSelector: z.record(labelKey, labelValue).default({}),
-      ingressHosts: z.array(z.string().min(1).max(253)).default([]),
+      ingressHosts: z.array(z.string().min(1).max(253)).default([]).describe('Host names, `*.` allowed in front.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What workloads may use. An empty list allows everything that the platform allows.'),
 })
 
 export const networkSpec = z.strictObject({
-  isolate: z.literal(true).default(true),
+  isolate: z.literal(true).default(true).describe('The fence itself; it cannot be switched off.'),
   allowExternalAPIs: z.boolean().optional().describe('Default true, unless `egress.fqdns` is given.'),
-  allowSharedNamespaces: z.boolean().default(true),
+  allowSharedNamespaces: z.boolean().default(true).describe('Traffic with the namespaces that the platform shares.'),
   allowPrivateNetworks: z.boolean().default(false).describe('Refused in production.'),
-  allowKubernetesAPI: z.boolean().default(false),
-  allowFrom: z.array(networkRule).default([]),
-  allowTo: z.array(networkRule).default([]),
+  allowKubernetesAPI: z
+    .boolean()
+    .default(false)
+    .describe('For executors that make pods, such as those of Spark and Airflow.'),
+  allowFrom: z
+    .array(networkRule)
+    .default([])
+    .describe('Who may come in besides. Never another tenant, nor a range that could hold one.'),
+  allowTo: z
+    .array(networkRule)
+    .default([])
+    .describe('Where pods may go besides. Cluster, link-local and carrier ranges stay shut.'),
   egress: z
     .strictObject({
       fqdns: z.array(z.string().min(1).max(253)).default([]).describe('Domain names, `*.` allowed in front.'),
-      gateway: z.string().max(253).optional(),
+      gateway: z.string().max(253).optional().describe('A fixed outgoing address. Not configured yet.'),
     })
     .prefault({}),
 })
 
 export const databaseSpec = z.strictObject({
-  mode: z.enum(['shared', 'dedicated', 'none']).default('shared'),
+  mode: z
+    .enum(['shared', 'dedicated', 'none'])
+    .default('shared')
+    .describe('`dedicated` is not configured yet. Cannot change once there is a database.'),
   connectionLimit: z.int().min(1).max(10_000).default(50),
-  statementTimeoutSeconds: z.int().min(0).max(86_400).default(0).describe('A default that a session can change; 0 is none.'),
-  federated: z.array(z.strictObject({ name: dnsLabel, secretName: dnsSubdomain })).default([]),
+  statementTimeoutSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(0)
+    .describe('A default that a session can change; 0 is none.'),
+  federated: z
+    .array(z.strictObject({ name: dnsLabel, secretName: dnsSubdomain }))
+    .default([])
+    .describe('Read-only catalogs over databases that the tenant already owns. Not configured yet.'),
 })
 
 const roleBinding = z.strictObject({
   role: z.enum(roles),
-  groups: z.array(z.string().min(1).max(253)).default([]),
-  serviceAccounts: z.array(z.strictObject({ namespace: dnsLabel, name: dnsSubdomain })).default([]),
+  groups: z
+    .array(z.string().min(1).max(253))
+    .default([])
+    .describe(
+      'Groups of the identity provider, by exact name; none that Kubernetes, the platform or another tenant uses.',
+    ),
+  serviceAccounts: z
+    .array(z.strictObject({ namespace: dnsLabel, name: dnsSubdomain }))
+    .default([])
+    .describe('Automation; none from a namespace of another tenant.'),
 })
 
 export const accessSpec = z.strictObject({
-  roleBindings: z.array(roleBinding).default([]),
+  roleBindings: z.array(roleBinding).default([]).describe('Who has which role.'),
   directGrants: z
-    .array(z.strictObject({ user: z.string().min(1).max(253), role: z.enum(roles), expires: z.iso.datetime({ offset: true }).optional() }))
-    .default([]),
-  anonymous: z.strictObject({ enabled: z.boolean().default(false), role: z.enum(roles).default('viewer') }).prefault({}),
+    .array(
+      z.strictObject({
+        user: z.string().min(1).max(253),
+        role: z.enum(roles),
+        expires: z.iso.datetime({ offset: true }).optional(),
+      }),
+    )
+    .default([])
+    .describe('Single people, until a time. The platform may forbid them.'),
+  anonymous: z
+    .strictObject({ enabled: z.boolean().default(false), role: z.enum(roles).default('viewer') })
+    .prefault({})
+    .describe('Not configured yet.'),
   shared: z
-    .array(z.strictObject({ kind: z.string().min(1).max(63), apiGroup: z.string().max(253).default(''), namespace: dnsLabel, name: dnsSubdomain }))
-    .default([]),
+    .array(
+      z.strictObject({
+        kind: z.string().min(1).max(63),
+        apiGroup: z.string().max(253).default(''),
+        namespace: dnsLabel,
+        name: dnsSubdomain,
+      }),
+    )
+    .default([])
+    .describe('Objects of the platform that this tenant may read by name, never list. No Secrets.'),
 })
 
 /** A layer that this version knows by name only: everything but `none` needs a backend that the platform must have. */
 const later = <const M extends readonly [string, ...string[]]>(modes: M) =>
-  z.strictObject({ mode: z.enum(['none', ...modes]).default('none') }).prefault({})
+  z
+    .strictObject({ mode: z.enum(['none', ...modes]).default('none') })
+    .prefault({})
+    .describe('Not configured yet.')
 
 export const tenantSpec = z.strictObject({
-  displayName: z.string().min(1).max(200).optional(),
+  displayName: z.string().min(1).max(200).optional().describe('For people.'),
   slug: dnsLabel.optional().describe('For people and URLs. Renaming it renames nothing that exists.'),
   description: z.string().max(2000).default(''),
-  environment: z.enum(['development', 'staging', 'production']).default('production'),
-  owner: z.strictObject({ email }).optional(),
-  admin: z.strictObject({ email }).optional(),
-  tags: z.record(z.string().min(1).max(63), z.string().max(255)).default({}),
-  region: z.string().min(1).max(63).optional(),
-  residency: z.string().min(1).max(63).optional(),
-  domain: dnsSubdomain.optional(),
-  parent: tenantName.optional(),
-  tier: z.enum(['community', 'starter', 'professional', 'enterprise']).default('community'),
-  modules: z.array(z.string().min(1).max(63)).default([]),
-  isolation: z.enum(['isolated', 'shared']).default('isolated'),
-  compute: computeSpec.prefault({}),
-  network: networkSpec.prefault({}),
-  database: databaseSpec.prefault({}),
-  access: accessSpec.prefault({}),
+  environment: z
+    .enum(['development', 'staging', 'production'])
+    .default('production')
+    .describe('Production refuses what only development may have.'),
+  owner: z.strictObject({ email }).optional().describe('Who answers for the tenant.'),
+  admin: z.strictObject({ email }).optional().describe('The first administrator.'),
+  tags: z
+    .record(z.string().min(1).max(63), z.string().max(255))
+    .default({})
+    .describe('Cost attribution: labels on every object made for the tenant.'),
+  region: z.string().min(1).max(63).optional().describe('Where the tenant is served from.'),
+  residency: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe('Where every object and copy must stay. Not configured yet.'),
+  domain: dnsSubdomain.optional().describe("The tenant's own domain; one tenant each."),
+  parent: tenantName.optional().describe('Another tenant, for hierarchies. Not configured yet.'),
+  tier: z
+    .enum(['community', 'starter', 'professional', 'enterprise'])
+    .default('community')
+    .describe('Commercial tier.'),
+  modules: z
+    .array(z.string().min(1).max(63))
+    .default([])
+    .describe('Platform services of the tier. Not configured yet.'),
+  isolation: z.enum(['isolated', 'shared']).default('isolated').describe('`shared` is not configured yet.'),
+  compute: computeSpec.prefault({}).describe('Namespace, quota, and what workloads may use.'),
+  network: networkSpec.prefault({}).describe('What the fence lets through besides what every tenant needs.'),
+  database: databaseSpec.prefault({}).describe('A PostgreSQL database with an owner role and a login of its own.'),
+  access: accessSpec.prefault({}).describe('Who may do what, and what of the platform may be read.'),
   storage: later(['bucket', 'prefix']),
   lakehouse: later(['iceberg']),
   identity: later(['builtin', 'realm', 'client-scope', 'user-pool']),
@@ -142,21 +235,40 @@ export const tenantSpec = z.strictObject({
   cloudIdentity: later(['aws', 'gke', 'azure', 'static']),
   lifecycle: z
     .strictObject({
-      noticeDays: z.int().min(0).max(3650).default(0),
-      graceDays: z.int().min(0).max(3650).default(30),
-      dryRunHours: z.int().min(0).max(8760).default(24),
-      retain: z.array(z.enum(['database', 'storage'])).default([]),
-      legalHold: z.boolean().default(false),
+      noticeDays: z
+        .int()
+        .min(0)
+        .max(3650)
+        .default(0)
+        .describe('Days between asking for removal and it beginning. Not configured yet.'),
+      graceDays: z.int().min(0).max(3650).default(30).describe('Days in which a removed tenant can be restored.'),
+      dryRunHours: z
+        .int()
+        .min(0)
+        .max(8760)
+        .default(24)
+        .describe('Hours in which the tear-down only says what it would do.'),
+      retain: z
+        .array(z.enum(['database', 'storage']))
+        .default([])
+        .describe('Data that the removal leaves in place.'),
+      legalHold: z.boolean().default(false).describe('Stops removal altogether. Not configured yet.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How the tenant ends.'),
 })
 
 export const tenantDocument = z.strictObject({
   apiVersion: z.literal('ringfence.dev/v1alpha1'),
   kind: z.literal('Tenant'),
   metadata: z.strictObject({
-    name: tenantName,
-    labels: z.record(labelKey, labelValue).default({}),
+    name: tenantName.describe(
+      '2-40 of a-z, 0-9 and `-`, starting with a letter, without `--`. Immutable; reserved names are refused.',
+    ),
+    labels: z
+      .record(labelKey, labelValue)
+      .default({})
+      .describe('Of the document; keys of `ringfence.dev` are refused.'),
     annotations: z.record(labelKey, z.string().max(4096)).default({}),
   }),
   spec: tenantSpec.prefault({}),
