@@ -42,13 +42,19 @@ async function setUp(kubernetes: EmbeddedKubernetes, context: LayerContext, agen
   const [admin, engine, breakGlass] = [api(kubernetes.admin), api(kubernetes.engine), api(kubernetes.breakGlass)]
   for (const manifest of installation(context)) await write(admin, manifest)
   // The engine's rights take a moment to reach the authorizer.
-  await poll('the engine has its rights', async () => ((await engine('GET', '/api/v1/namespaces')).status === 200 ? true : undefined))
+  await poll('the engine has its rights', async () =>
+    (await engine('GET', '/api/v1/namespaces')).status === 200 ? true : undefined,
+  )
   const platform = manifestsOf(computeLayer.platform(context))
   for (const manifest of platform) await write(engine, manifest)
   const sentinel = {
     apiVersion: 'v1',
     kind: 'Namespace',
-    metadata: { name: sentinelNamespace, labels: { 'ringfence.dev/tenant': 'sentinel' }, annotations: { 'ringfence.dev/admission': '1' } },
+    metadata: {
+      name: sentinelNamespace,
+      labels: { 'ringfence.dev/tenant': 'sentinel' },
+      annotations: { 'ringfence.dev/admission': '1' },
+    },
   }
   await write(engine, sentinel)
   await poll('the sentinel has its account', async () => {
@@ -71,7 +77,11 @@ async function setUp(kubernetes: EmbeddedKubernetes, context: LayerContext, agen
     as: (user, groups = []) => api(kubernetes.access(user, groups)),
     async withToken(namespace, account) {
       const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`
-      const { body, message } = await admin('POST', path, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } })
+      const { body, message } = await admin('POST', path, {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { expirationSeconds: 3600 },
+      })
       const token = (body['status'] as { token?: string } | undefined)?.token
       if (token === undefined) throw new Error(`no token for ${namespace}/${account}: ${message}`)
       return api({ server: kubernetes.server, ca: kubernetes.ca, token: async () => token })

@@ -32,6 +32,10 @@ const pathOf = (manifest: JsonObject): { collection: string; object: string } =>
   return { collection, object: `${collection}/${name}` }
 }
 
+/** A patch that is a list is a JSON patch (RFC 6902), else a merge patch (RFC 7386). */
+const contentType = (method: string, body: unknown): string =>
+  method !== 'PATCH' ? 'application/json' : Array.isArray(body) ? 'application/json-patch+json' : 'application/merge-patch+json'
+
 /** `agents` collects what must be closed at the end. */
 export function apiOf(access: ClusterAccess, agents: Agent[]): Api {
   const connect = { ...(access.ca === undefined ? {} : { ca: access.ca }), ...(access.certificate ?? {}) }
@@ -39,11 +43,22 @@ export function apiOf(access: ClusterAccess, agents: Agent[]): Api {
   agents.push(agent)
   return async (method, path, body) => {
     const headers: Record<string, string> = { accept: 'application/json' }
-    if (body !== undefined) headers['content-type'] = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+    if (body !== undefined)
+      headers['content-type'] = contentType(method, body)
     if (access.token !== undefined) headers['authorization'] = `Bearer ${await access.token()}`
-    const answer = await request(`${access.server}${path}`, { method, headers, dispatcher: agent, body: body === undefined ? null : JSON.stringify(body) })
+    const answer = await request(`${access.server}${path}`, {
+      method,
+      headers,
+      dispatcher: agent,
+      body: body === undefined ? null : JSON.stringify(body),
+    })
     const parsed = JSON.parse((await answer.body.text()) || '{}') as JsonObject
-    return { status: answer.statusCode, body: parsed, message: String(parsed['message'] ?? ''), reason: String(parsed['reason'] ?? '') }
+    return {
+      status: answer.statusCode,
+      body: parsed,
+      message: String(parsed['message'] ?? ''),
+      reason: String(parsed['reason'] ?? ''),
+    }
   }
 }
 
@@ -63,7 +78,8 @@ export async function write(api: Api, manifest: JsonObject): Promise<void> {
   const { collection } = pathOf(manifest)
   const answer = await api('POST', collection, manifest)
   if (answer.status !== 201 && answer.status !== 409) {
-    throw new Error(`${String(manifest['kind'])} ${JSON.stringify(manifest['metadata'])}: ${answer.status} ${answer.message}`)
+    throw new Error(
+      `${String(manifest['kind'])} ${JSON.stringify(manifest['metadata'])}: ${answer.status} ${answer.message}`,
+    )
   }
 }
-

@@ -6,8 +6,18 @@ import { resolveOutputs, type Resource } from '../../src/model/resource.ts'
 import { tenantDocument, type Tenant, type TenantInput } from '../../src/model/tenant.ts'
 
 export function contextOf(spec: JsonObject = {}): LayerContext {
-  const document = platformDocument.parse({ apiVersion: 'ringfence.dev/v1alpha1', kind: 'Platform', metadata: { name: 'test' }, spec })
-  const kubernetes = { medium: 'live', ranges: ['10.96.0.0/16', '10.244.0.0/16'], apiServer: [{ address: '10.0.0.1', port: 6443 }], resolvers: [] } as const
+  const document = platformDocument.parse({
+    apiVersion: 'ringfence.dev/v1alpha1',
+    kind: 'Platform',
+    metadata: { name: 'test' },
+    spec,
+  })
+  const kubernetes = {
+    medium: 'live',
+    ranges: ['10.96.0.0/16', '10.244.0.0/16'],
+    apiServer: [{ address: '10.0.0.1', port: 6443 }],
+    resolvers: [],
+  } as const
   return { platform: document.spec, facts: { kubernetes }, backends: { kubernetes: 'kubernetes' } }
 }
 
@@ -36,7 +46,9 @@ function inOrder(resources: readonly Resource[]): readonly Resource[] {
   let rest = [...resources]
   const known = new Set(resources.map((resource) => resource.address))
   while (rest.length > 0) {
-    const next = rest.filter((one) => one.needs.every((need) => !known.has(need) || done.some((other) => other.address === need)))
+    const next = rest.filter((one) =>
+      one.needs.every((need) => !known.has(need) || done.some((other) => other.address === need)),
+    )
     if (next.length === 0) throw new Error(`needs go round: ${rest.map((one) => one.address).join(', ')}`)
     done.push(...next)
     rest = rest.filter((one) => !next.includes(one))
@@ -49,7 +61,9 @@ export const manifestsOf = (resources: readonly Resource[]): readonly JsonObject
   inOrder(resources)
     .filter((resource) => resource.kind !== 'kubernetes/Workloads')
     .flatMap((resource) => {
-      const resolved = resolveOutputs(resource.spec, () => ({ addresses: [{ ipBlock: { cidr: '10.9.8.7/32' } }], port: 5432 }))
+      const resolved = resolveOutputs(resource.spec, () => ({
+        addresses: [{ ipBlock: { cidr: '10.9.8.7/32' } }],
+        port: 5432,
+      }))
       return 'spec' in resolved ? [resolved.spec] : []
     })
-

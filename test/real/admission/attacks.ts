@@ -13,7 +13,9 @@ export interface Attack {
   readonly says: string
   readonly method: Parameters<Api>[0]
   readonly path: string
-  readonly body?: JsonObject
+  readonly body?: JsonObject | readonly JsonObject[]
+  /** Words of the fence that stands behind the policy, where there is one: it refuses when the policy is gone. */
+  readonly behind?: string
 }
 
 export const rbac = 'rbac.authorization.k8s.io'
@@ -92,11 +94,12 @@ export const fenceAttacks: readonly Attack[] = [
   change(...kept, 'raise the quota', quota, { spec: { hard: { pods: '1000' } } }),
   change(...kept, 'open node ports in the quota', quota, { spec: { hard: { 'services.nodeports': '5' } } }),
   { ...change(...kept, 'reset what the quota has counted', quota, { status: { used: { pods: '0' } } }), path: `${ns}/resourcequotas/ringfence/status?dryRun=All` },
-  make(...kept, 'add a quota of their own', ['v1', 'ResourceQuota', { spec: { hard: { pods: '1' } } }]),
+  { ...make(...kept, 'add a quota of their own', ['v1', 'ResourceQuota', { spec: { hard: { pods: '1' } } }]), behind: 'exceeded quota: ringfence' },
   remove(...kept, 'delete the limits', limits),
+  make(...kept, 'add limits of their own', ['v1', 'LimitRange', { spec: { limits: [{ type: 'Pod', max: { cpu: '1m' } }] } }]),
   change(...kept, 'change the limits', limits, { spec: { limits: [] } }),
   remove(...kept, 'delete the default deny', deny),
-  change(...kept, 'open the default deny', deny, { spec: { ingress: [{}] } }),
+  change(...kept, 'have the default deny select no pod', deny, { spec: { podSelector: { matchLabels: { no: 'pod' } } } }),
   change(...kept, 'take the mark off the default deny', deny, { metadata: { labels: { 'app.kubernetes.io/managed-by': null, 'ringfence.dev/tenant': null, 'ringfence.dev/tenant-uid': null } } }),
   remove(...kept, 'delete a binding of ours', viewers),
   change(...kept, 'add a subject to a binding of ours', viewers, { subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: target.namespace }] }),
@@ -157,7 +160,7 @@ export const serviceAttacks: readonly Attack[] = [
   make(services, 'not claim external addresses', 'claim an external address', service({ externalIPs: ['203.0.113.7'] })),
   change(services, 'not claim external addresses', 'claim an external address afterwards', ['v1', 'Service', 'own'], { spec: { externalIPs: ['203.0.113.7'] } }),
   make(services, 'not stand for a name', 'stand for a name elsewhere', ['v1', 'Service', { spec: { type: 'ExternalName', externalName: 'db.internal' } }]),
-  make(services, 'not open a port of the nodes', 'open a port of the nodes', service({ type: 'NodePort' })),
+  { ...make(services, 'not open a port of the nodes', 'open a port of the nodes', service({ type: 'NodePort' })), behind: 'exceeded quota: ringfence' },
   make(services, 'come from its pods alone', 'point endpoints at other addresses', ['v1', 'Endpoints', { subsets: [{ addresses: [{ ip: '10.0.0.9' }], ports: [{ port: 443 }] }] }]),
   make(services, 'come from its pods alone', 'point endpoint slices at other addresses', ['discovery.k8s.io/v1', 'EndpointSlice', slice]),
 ]
@@ -177,7 +180,8 @@ export const ingressAttacks: readonly Attack[] = [
   make(ingresses, 'only name hosts', 'take the certificate of others', ingress('acme.example', { tls: [{ hosts: ['data.globex.example'], secretName: 's' }] })),
   make(ingresses, 'names its hosts', 'answer for all hosts by a default', ingress('acme.example', { defaultBackend: { service: { name: 'web', port: { number: 80 } } } })),
   make(ingresses, 'only use the ingress classes', 'use another gateway', ingress('acme.example', { ingressClassName: 'internal' })),
-  make(ingresses, 'only use the ingress classes', 'use another gateway by the old annotation', ingress('acme.example', {}, { annotations: { 'kubernetes.io/ingress.class': 'internal' } })),
+  make(ingresses, 'only use the ingress classes', 'use another gateway by the old annotation', ingress('acme.example', { ingressClassName: null }, { annotations: { 'kubernetes.io/ingress.class': 'internal' } })),
+  change(ingresses, 'only use the ingress classes', 'move to another gateway by the old annotation', [networking, 'Ingress', 'own'], { metadata: { annotations: { 'kubernetes.io/ingress.class': 'internal' } } }),
   make(ingresses, 'not hand configuration text', 'hand configuration to the gateway', ingress('acme.example', {}, { annotations: { 'nginx.ingress.kubernetes.io/configuration-snippet': 'x' } })),
 ]
 
@@ -205,9 +209,10 @@ export const podAttacks: readonly Attack[] = [
   make(pods, 'must use its runtime class', 'use another sandbox', pod({ runtimeClassName: 'plain' })),
   make(pods, 'must select the nodes', 'run on the nodes of others', pod({ nodeSelector: { pool: 'globex' } })),
   make(pods, 'placed by the scheduler', 'choose a node by name', pod({ nodeName: 'control-plane' })),
-  change(pods, 'registries of the tenant document', 'change the image afterwards', ['v1', 'Pod', 'own'], {
-    spec: { containers: [container({ image: 'docker.io/library/nginx:1' })] },
-  }),
+  {
+    ...change(pods, 'registries of the tenant document', 'change the image afterwards', ['v1', 'Pod', 'own'], {}),
+    body: [{ op: 'replace', path: '/spec/containers/0/image', value: 'docker.io/library/nginx:1' }],
+  },
   {
     ...change(pods, 'registries of the tenant document', 'add a container for debugging from elsewhere', ['v1', 'Pod', 'own'], {
       spec: { ephemeralContainers: [container({ name: 'debug', image: 'docker.io/library/busybox:1' })] },
@@ -260,6 +265,7 @@ export const standing: readonly JsonObject[] = (
     [`${rbac}/v1`, 'RoleBinding', { roleRef, subjects: [ownAccount] }],
     network({ ingress: [{ from: [{ podSelector: {} }] }] }),
     service({ selector: { a: 'b' } }),
+    ingress('acme.example'),
     pod(),
   ] as const
 ).map((made) => ({ ...object(made as Made), metadata: { name: 'own', namespace: target.namespace } }))
