@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { toRingfenceError } from '../model/errors.ts'
 import type { StoreConnection } from '../store/connection.ts'
 import type { Check } from './control-plane.ts'
+import { postgresVersion } from './postgres-version.ts'
 import type { Products } from './products.ts'
 
 export async function doctor(store: StoreConnection, products: Products): Promise<readonly Check[]> {
@@ -54,8 +55,10 @@ async function product(name: 'kubernetes' | 'postgres', products: Products, sign
       ? { name, status: 'failed', message: `no ${name} is connected`, fix: 'see ringfence up --help' }
       : { name, status: 'warning', message: pending }
   }
-  const facts = products.context.facts[name]
-  const version = facts?.version === undefined ? '' : ` (version ${facts.version})`
+  const { facts } = products.context
+  const number = facts.postgres === undefined ? undefined : postgresVersion(facts.postgres.version)
+  const known = name === 'postgres' ? number : facts.kubernetes?.version
+  const version = known === undefined ? '' : ` (version ${known})`
   return attempt(name, `answers${version}`, 'the message says what was tried', () => backend.check(signal))
 }
 

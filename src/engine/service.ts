@@ -17,6 +17,7 @@ import { findTenant, listTenants, tenantOf, type TenantRow } from '../store/tena
 import type { ControlPlane, PlanView, ProgressEvent } from './control-plane.ts'
 import { doctor } from './doctor.ts'
 import { observeAll } from './observe.ts'
+import { postgresVersion } from './postgres-version.ts'
 import { type Foretell, plannedWorld } from './planned-world.ts'
 import type { Products } from './products.ts'
 import type { Prove } from './proof-runner.ts'
@@ -117,7 +118,7 @@ export function createControlPlane(parts: ServiceParts): ControlPlane {
         ringfence: parts.version,
         medium: facts.kubernetes?.medium ?? 'none',
         ...(facts.kubernetes?.version === undefined ? {} : { kubernetes: facts.kubernetes.version }),
-        ...(facts.postgres === undefined ? {} : { postgres: String(facts.postgres.version) }),
+        ...(facts.postgres === undefined ? {} : { postgres: postgresVersion(facts.postgres.version) }),
       }
     },
     idempotent: (key, run) => idempotent(store, key, run),

@@ -20,8 +20,14 @@ export async function upCommand(options: UpOptions, io: Io): Promise<number> {
   const running = await up(options, { env: io.env, signal: io.signal, log: line })
   try {
     line(`serving on ${running.url}`)
-    if (options.demo) await demo(running, io, line)
-    else await running.settled.catch(() => undefined)
+    const failed = await Promise.race([
+      (options.demo ? demo(running, io, line) : running.settled).then(() => undefined),
+      running.settled.then(() => new Promise<never>(() => undefined), toRingfenceError),
+    ])
+    if (failed !== undefined && !io.signal.aborted) {
+      line(`Kubernetes cannot be had: ${failed.message}`)
+      return exitCodes.failed
+    }
     line('stop with Ctrl-C')
     if (!io.signal.aborted) await once(io.signal, 'abort')
     line('stopping …')
@@ -47,7 +53,8 @@ async function demo(running: Running, io: Io, line: (text: string) => void): Pro
   const watching = new AbortController()
   const signal = AbortSignal.any([watching.signal, io.signal])
   const told = follow(controlPlane, signal, line)
-  const done = await settle(controlPlane, io.signal)
+  await running.settled
+  const done = await settle(controlPlane, new Date().toISOString(), io.signal)
   watching.abort()
   await told
   if (!done) return
@@ -62,10 +69,12 @@ async function follow(controlPlane: ControlPlane, signal: AbortSignal, line: (te
   }
 }
 
-async function settle(controlPlane: ControlPlane, signal: AbortSignal): Promise<boolean> {
+/** Waits until both tenants stand, by a proof of this start and not of the last. */
+async function settle(controlPlane: ControlPlane, since: string, signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
     const views = await Promise.all(demoTenants.map((name) => controlPlane.get(name)))
-    if (views.every((view) => view.status.phase === 'Ready' || view.status.phase === 'Rendered')) return true
+    const stands = views.every(({ status }) => (status.phase === 'Ready' || status.phase === 'Rendered') && (status.proof?.at ?? '') >= since)
+    if (stands) return true
     await new Promise((resolve) => setTimeout(resolve, 250))
   }
   return false

@@ -115,14 +115,16 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
   })
   const url = await serve(options, controlPlane, undo)
 
+  products.expect('kubernetes', 'waiting: the embedded Kubernetes is being started')
+  products.expect('credentials', 'waiting: the embedded Kubernetes is being started')
   if (platform.spec.database.mode === 'shared') {
     const backend = createPostgresBackend('postgres', postgres.tenants)
     products.attach('postgres', backend, await backend.facts(AbortSignal.timeout(10_000)))
     await runtime.attached(backend)
   }
-  products.expect('kubernetes', 'waiting: the embedded Kubernetes is being started')
-  products.expect('credentials', 'waiting: the embedded Kubernetes is being started')
   const settled = attachKubernetes(options, io, products, runtime, undo)
+  // Whoever cares about the failure awaits it; it must not end the process by itself.
+  settled.catch(() => undefined)
   return { url, controlPlane, products, runtime, settled, stop }
 }
 
@@ -183,7 +185,6 @@ async function attachKubernetes(options: UpOptions, io: UpIo, products: ProductS
     if (io.signal.aborted || stopping.signal.aborted) return
     products.giveUp('kubernetes')
     products.giveUp('credentials')
-    io.log(`error: Kubernetes cannot be had: ${toRingfenceError(error).message}`)
     throw error
   }
   const facts = await running.backend.facts(AbortSignal.timeout(30_000))
