@@ -21,9 +21,17 @@ interface Tool {
 
 const tools: readonly Tool[] = [
   { name: 'types', says: 'strict types', command: [bin('tsc'), '-p', '.'] },
-  { name: 'lint', says: 'lint, with types; file and function sizes', command: [bin('oxlint'), '--type-aware', '--deny-warnings', '-f', 'unix'] },
+  {
+    name: 'lint',
+    says: 'lint, with types; file and function sizes',
+    command: [bin('oxlint'), '--type-aware', '--deny-warnings', '-f', 'unix'],
+  },
   { name: 'format', says: 'format', command: [bin('oxfmt'), '--check', '.'], fix: 'node_modules/.bin/oxfmt .' },
-  { name: 'unused', says: 'dead code and packages', command: [bin('knip'), '--no-progress', '--treat-config-hints-as-errors=false'] },
+  {
+    name: 'unused',
+    says: 'dead code and packages',
+    command: [bin('knip'), '--no-progress', '--treat-config-hints-as-errors=false'],
+  },
   {
     name: 'structure',
     says: 'import directions, names of files, reference pages',
@@ -55,7 +63,11 @@ function run(tool: Tool): Promise<Result> {
     const [file, ...args] = tool.command
     let output = ''
     const done = (ok: boolean): void => resolve({ tool, ok, output, seconds: (performance.now() - startedMs) / 1000 })
-    const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } })
+    const child = spawn(file, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1' },
+    })
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.on('error', (error) => {
@@ -79,13 +91,17 @@ async function check(wanted: readonly string[]): Promise<number> {
     for (let tool = waiting.shift(); tool !== undefined; tool = waiting.shift()) {
       const result = await run(tool)
       results.push(result)
-      console.log(`${result.ok ? 'ok    ' : 'FAILED'}  ${tool.name.padEnd(10)} ${tool.says} (${result.seconds.toFixed(1)} s)`)
+      console.log(
+        `${result.ok ? 'ok    ' : 'FAILED'}  ${tool.name.padEnd(10)} ${tool.says} (${result.seconds.toFixed(1)} s)`,
+      )
     }
   }
   await Promise.all(Array.from({ length: Math.min(waiting.length, availableParallelism()) }, worker))
   const failed = results.filter((result) => !result.ok)
   for (const { tool, output } of failed) {
-    console.log(`\n── ${tool.name}: ${tool.command.slice(1).join(' ').replaceAll(`${root}/`, '')}\n${output.replaceAll(`${root}/`, '').trimEnd()}`)
+    console.log(
+      `\n── ${tool.name}: ${tool.command.slice(1).join(' ').replaceAll(`${root}/`, '')}\n${output.replaceAll(`${root}/`, '').trimEnd()}`,
+    )
     if (tool.fix !== undefined) console.log(`   to put it right: ${tool.fix}`)
   }
   console.log(failed.length === 0 ? '\nall checks passed' : `\n${failed.length} of ${results.length} checks failed`)

@@ -116,9 +116,9 @@ export const platformSpec = z.strictObject({
       }),
       limits: z
         .strictObject({
-          cpu: quantity.default('500m'),
-          memory: quantity.default('512Mi'),
-          ephemeralStorage: quantity.default('1Gi'),
+          cpu: quantity.prefault('500m'),
+          memory: quantity.prefault('512Mi'),
+          ephemeralStorage: quantity.prefault('1Gi'),
         })
         .prefault({}),
       retain: z

@@ -3,47 +3,11 @@
  * Shapes and defaults only; rules that need the platform document are in `admit.ts`.
  */
 import { z } from 'zod'
-import {
-  cidr,
-  dnsLabel,
-  dnsSubdomain,
-  email,
-  labelKey,
-  labelValue,
-  portNumber,
-  quantity,
-  tenantName,
-} from './scalars.ts'
+import { dnsLabel, dnsSubdomain, email, labelKey, labelValue, quantity, tenantName } from './scalars.ts'
+import { networkSpec } from './tenant-network.ts'
 
 export const roles = ['owner', 'editor', 'viewer'] as const
 export type Role = (typeof roles)[number]
-
-const port = z.strictObject({
-  protocol: z.enum(['TCP', 'UDP', 'SCTP']).default('TCP'),
-  port: portNumber,
-  endPort: portNumber.optional().describe('Last port of a range; not below `port`.'),
-})
-const labelSelector = z.strictObject({
-  matchLabels: z.record(labelKey, labelValue).default({}),
-  matchExpressions: z
-    .array(
-      z.strictObject({
-        key: labelKey,
-        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-        values: z.array(labelValue).default([]),
-      }),
-    )
-    .default([]),
-})
-const peer = z.union([
-  z.strictObject({ namespaceSelector: labelSelector, podSelector: labelSelector.optional() }),
-  z.strictObject({ podSelector: labelSelector }),
-  z.strictObject({ ipBlock: z.strictObject({ cidr, except: z.array(cidr).default([]) }) }),
-])
-const networkRule = z.strictObject({
-  peers: z.array(peer).min(1).describe('Empty peers would mean everywhere and are refused.'),
-  ports: z.array(port).default([]).describe('None means every port.'),
-})
 
 export const computeSpec = z.strictObject({
   namespace: z
@@ -92,31 +56,6 @@ export const computeSpec = z.strictObject({
     })
     .prefault({})
     .describe('What workloads may use. An empty list allows everything that the platform allows.'),
-})
-
-export const networkSpec = z.strictObject({
-  isolate: z.literal(true).default(true).describe('The fence itself; it cannot be switched off.'),
-  allowExternalAPIs: z.boolean().optional().describe('Default true, unless `egress.fqdns` is given.'),
-  allowSharedNamespaces: z.boolean().default(true).describe('Traffic with the namespaces that the platform shares.'),
-  allowPrivateNetworks: z.boolean().default(false).describe('Refused in production.'),
-  allowKubernetesAPI: z
-    .boolean()
-    .default(false)
-    .describe('For executors that make pods, such as those of Spark and Airflow.'),
-  allowFrom: z
-    .array(networkRule)
-    .default([])
-    .describe('Who may come in besides. Never another tenant, nor a range that could hold one.'),
-  allowTo: z
-    .array(networkRule)
-    .default([])
-    .describe('Where pods may go besides. Cluster, link-local and carrier ranges stay shut.'),
-  egress: z
-    .strictObject({
-      fqdns: z.array(z.string().min(1).max(253)).default([]).describe('Domain names, `*.` allowed in front.'),
-      gateway: z.string().max(253).optional().describe('A fixed outgoing address. Not configured yet.'),
-    })
-    .prefault({}),
 })
 
 export const databaseSpec = z.strictObject({
@@ -190,7 +129,7 @@ const later = <const M extends readonly [string, ...string[]]>(modes: M) =>
 export const tenantSpec = z.strictObject({
   displayName: z.string().min(1).max(200).optional().describe('For people.'),
   slug: dnsLabel.optional().describe('For people and URLs. Renaming it renames nothing that exists.'),
-  description: z.string().max(2000).default(''),
+  description: z.string().max(2000).default('').describe('For people.'),
   environment: z
     .enum(['development', 'staging', 'production'])
     .default('production')
@@ -279,8 +218,7 @@ export type TenantSpec = z.output<typeof tenantSpec>
 export type TenantDocument = z.output<typeof tenantDocument>
 /** What a person may write. */
 export type TenantInput = z.input<typeof tenantDocument>
-export type NetworkRule = z.output<typeof networkRule>
-export type NetworkPeer = z.output<typeof peer>
+export type { NetworkPeer, NetworkRule } from './tenant-network.ts'
 
 /** The external names of one tenant, resolved from the platform's patterns when it was created and locked since. */
 export interface TenantNames {
