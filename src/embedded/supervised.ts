@@ -239,3 +239,23 @@ export class SupervisedSet {
     if (this.#supervisor.connected) this.#supervisor.send(order, () => undefined)
   }
 }
+
+/**
+ * Runs one program to its end under a supervisor, so that it ends with us or with the signal. `dir` is a folder of
+ * ours for its log and the note of what runs. Rejects with the signal's reason, or BackendFault and the log's end.
+ */
+export async function superviseToEnd(dir: string, program: ServerProcess, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  const set = await SupervisedSet.open(dir)
+  const cancel = (): void => void set.stop()
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    await set.runToEnd(program)
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+    await set.stop()
+  }
+}

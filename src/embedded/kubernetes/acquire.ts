@@ -5,10 +5,11 @@
 import { access, chmod, constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { isRingfenceError, RingfenceError } from '../../model/errors.ts'
+import { RingfenceError, toRingfenceError } from '../../model/errors.ts'
 import { cacheFolder, syncFolder } from '../folder.ts'
 import { lock } from '../lock.ts'
-import { build, goVersion } from './build.ts'
+import { build } from './build.ts'
+import { usableGo } from './go.ts'
 import { download, officialOrigins, type Origins } from './download.ts'
 import {
   kubernetesVersion,
@@ -115,36 +116,22 @@ async function tryDownload(program: Program, temporary: string, context: Context
 
 async function buildHere(program: Program, temporary: string, context: Context, step: string): Promise<void> {
   const go = await onPath('go', context.env)
-  const tooOld = (error: unknown): never => {
-    throw new RingfenceError(
-      'NotConfigured',
-      `${program} could not be downloaded (${context.closed}), and cannot be built: ${(error as Error).message}`,
-      { program },
-      error,
-    )
-  }
-  if (go === undefined || (await goVersion(go, context.env).catch(tooOld)) === undefined) {
+  const refused = `${program} ${wantedVersion(program)} could not be downloaded (${context.closed})`
+  if (go === undefined) {
     const ways =
-      'Install Go 1.21 or newer, name a folder of binaries with RINGFENCE_KUBE_ASSETS, use a cluster with --context, or write manifests with --kubernetes render.'
-    throw new RingfenceError(
-      'NotConfigured',
-      `${program} ${wantedVersion(program)} could not be downloaded (${context.closed}), and there is no Go to build it with. ${ways}`,
-      { program },
-    )
+      'Install Go, name a folder of binaries with RINGFENCE_KUBE_ASSETS, use a cluster with --context, or write manifests with --kubernetes render.'
+    throw new RingfenceError('NotConfigured', `${refused}, and there is no Go to build it with. ${ways}`, { program })
   }
-  context.progress(`building ${program} (${step})`)
-  const { env, signal } = context
+  const { env, signal, progress, folder: scratch } = context
+  const options = { env, progress, scratch, ...(signal === undefined ? {} : { signal }) }
   try {
-    await build(program, temporary, { go, env, scratch: context.folder, ...(signal === undefined ? {} : { signal }) })
+    const usable = await usableGo(go, options)
+    progress(`building ${program} (${step})`)
+    await build(program, temporary, usable, options)
   } catch (error) {
-    context.signal?.throwIfAborted()
-    if (isRingfenceError(error) && error.code !== 'BackendFault') throw error
-    throw new RingfenceError(
-      'BackendFault',
-      `${program} could not be downloaded (${context.closed}) nor built: ${(error as Error).message}`,
-      { program },
-      error,
-    )
+    signal?.throwIfAborted()
+    const { code, message } = toRingfenceError(error)
+    throw new RingfenceError(code, `${refused}, nor built: ${message}`, { program }, error)
   }
 }
 

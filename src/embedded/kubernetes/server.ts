@@ -160,7 +160,7 @@ async function bringUp(
   await until(set, 'kube-apiserver', () => answers(admin, '/readyz'), deadline, signal)
   await set.run(controllers(layout, controllerConfig))
   await bindBreakGlass(admin)
-  const name = `ringfence-start-${randomBytes(4).toString('hex')}`
+  const name = `embedded-start-${randomBytes(4).toString('hex')}`
   const made = await ask(admin, 'POST', '/api/v1/namespaces', {
     apiVersion: 'v1',
     kind: 'Namespace',

@@ -87,11 +87,25 @@ describe('the sources of the Kubernetes programs', () => {
     await expect(failure).rejects.toThrow(/no Go .*RINGFENCE_KUBE_ASSETS/s)
   })
 
-  test('a Go that is too old is named with its version', async () => {
-    await machine.installGo('go1.19.8')
+  test('an old Go fetches the one that is needed, once, and builds with that', async () => {
+    await machine.installOldGo()
+    const told: string[] = []
+    const options = {
+      env: machine.environment(),
+      origins: closedNetwork,
+      progress: (message: string) => told.push(message),
+    }
+    expect(Object.keys(await acquireKubernetes(options))).toEqual([...programs])
+    expect(told[1]).toMatch(/^fetching go1\.\d+\.\d+, since the one installed is go1\.19\.8$/)
+    expect(told.filter((message) => message.startsWith('fetching'))).toHaveLength(1)
+    expect(await machine.built()).toEqual([...programs])
+  })
+
+  test('a Go that is too old even for that is named with its version', async () => {
+    await machine.installGo('go1.13.8')
     const failure = acquireKubernetes({ env: machine.environment(), origins: closedNetwork })
-    await expect(failure).rejects.toMatchObject({ code: 'NotConfigured' })
-    await expect(failure).rejects.toThrow(/go1\.19/)
+    await expect(failure).rejects.toMatchObject({ code: 'NotConfigured', facts: { program: 'etcd' } })
+    await expect(failure).rejects.toThrow(/go1\.13\.8/)
   })
 
   test('a build that fails is told with what Go said, and leaves nothing', async () => {

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -76,6 +76,25 @@ export class Machine implements AsyncDisposable {
       `echo "$program" >> ${join(this.dir, 'built')}`,
       before,
       `cp ${join(this.dir, 'sources')}/$program "$2"`,
+    ]
+    await put(join(this.bin, 'go'), `${lines.join('\n')}\n`)
+  }
+
+  /** Installs a Go 1.19 that cannot build, but fetch a newer one into its module cache, without execute permission. */
+  async installOldGo(): Promise<void> {
+    await this.installGo(
+      '$(basename "$(dirname "$(dirname "$0")")" | sed "s/.*-go/go/; s/\\.linux.*//; s/\\.darwin.*//")',
+    )
+    const newer = join(this.dir, 'newer-go')
+    await rename(join(this.bin, 'go'), newer)
+    const lines = [
+      '#!/bin/sh',
+      'case "$1" in',
+      'version) echo "go version go1.19.8 linux/amd64";;',
+      `env) echo ${join(this.dir, 'modules')};;`,
+      `mod) d=${join(this.dir, 'modules')}/$3; mkdir -p $d/bin $d/pkg/tool/x && cp ${newer} $d/bin/go && chmod 444 $d/bin/go;;`,
+      '*) echo "go: unknown directive: tool" >&2; exit 1;;',
+      'esac',
     ]
     await put(join(this.bin, 'go'), `${lines.join('\n')}\n`)
   }
