@@ -30,10 +30,11 @@ function nameProblems({ document, platform, existing, others }: Admission): read
   const { name } = document.metadata
   const problems: Problem[] = []
   const slug = document.spec.slug
-  if (isReservedName(name, platform)) {
+  // A name that the platform reserves later does not lock out the tenant that has it.
+  if (existing === undefined && isReservedName(name, platform)) {
     problems.push(problemAt(['metadata', 'name'], `is the reserved name "${name}"`, 'choose another name'))
   }
-  if (slug !== undefined && isReservedName(slug, platform)) {
+  if (slug !== undefined && slug !== existing?.spec.slug && isReservedName(slug, platform)) {
     problems.push(problemAt(['spec', 'slug'], `is the reserved name "${slug}"`, 'choose another slug'))
   }
   if (existing === undefined) {
@@ -90,9 +91,6 @@ function immutableProblems({ document, existing }: Admission): readonly Problem[
   const [before, after] = [existing.spec.compute.namespace, document.spec.compute.namespace]
   if (document.metadata.name !== existing.name) {
     problems.push(problemAt(['metadata', 'name'], `cannot change from "${existing.name}"`, 'create another tenant'))
-  }
-  if (existing.deleting === true) {
-    problems.push(problemAt([], 'is of a tenant that is being removed', 'wait until it is gone'))
   }
   if (after.name !== before.name && after.name !== existing.names.namespace) {
     const fix =

@@ -24,6 +24,13 @@ interface Answer {
   readonly body: Body
 }
 
+/** A group of this test's own: others may have the real definition installed on the same server. */
+const group = 'crd-test.ringfence.dev'
+const definition = (): object => {
+  const real = tenantDefinition() as { readonly metadata: object; readonly spec: object }
+  return { ...real, metadata: { name: `tenants.${group}` }, spec: { ...real.spec, group } }
+}
+
 const examples = new URL('../../../examples/', import.meta.url)
 const readExample = (path: string) =>
   parse(readFileSync(new URL(path, examples), 'utf8')) as { readonly kind: string; readonly spec: object }
@@ -35,7 +42,7 @@ describeOn(['kubernetes'], 'the definition of the Tenant resource', () => {
   let agent: Agent
   let server: string
   let made: Answer
-  const collection = '/apis/ringfence.dev/v1alpha1/tenants'
+  const collection = `/apis/${group}/v1alpha1/tenants`
   const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 
   async function call(method: string, path: string, body?: object, type = 'application/json'): Promise<Answer> {
@@ -57,7 +64,7 @@ describeOn(['kubernetes'], 'the definition of the Tenant resource', () => {
   const create = (document: object, mode = 'Strict') =>
     call('POST', `${collection}?dryRun=All&fieldValidation=${mode}`, document)
   const tenant = (spec: object, name = 'acme') => ({
-    apiVersion: 'ringfence.dev/v1alpha1',
+    apiVersion: `${group}/v1alpha1`,
     kind: 'Tenant',
     metadata: { name },
     spec,
@@ -69,19 +76,19 @@ describeOn(['kubernetes'], 'the definition of the Tenant resource', () => {
     agent = new Agent({
       connect: { ca: admin.ca ?? '', cert: admin.certificate?.cert ?? '', key: admin.certificate?.key ?? '' },
     })
-    made = await call('POST', definitions, tenantDefinition())
+    made = await call('POST', definitions, definition())
     expect(made.body, JSON.stringify(made.body)).toMatchObject({ kind: 'CustomResourceDefinition' })
     // Served a moment after it is established, on every path: wait until a list answers.
     for (let tries = 0; tries < 100 && (await call('GET', collection)).status !== 200; tries += 1) await pause(100)
   })
   afterAll(async () => {
-    await call('DELETE', `${definitions}/tenants.ringfence.dev`)
+    await call('DELETE', `${definitions}/tenants.${group}`)
     await agent.close()
   })
 
   it('is established, structural and accepted without a warning', async () => {
     expect(made.warning).toBe('')
-    const { body } = await call('GET', `${definitions}/tenants.ringfence.dev`)
+    const { body } = await call('GET', `${definitions}/tenants.${group}`)
     const conditions = new Map(body.status?.conditions?.map((one) => [one.type, one.status]))
     expect(conditions.get('Established')).toBe('True')
     expect(conditions.get('NamesAccepted')).toBe('True')
@@ -89,7 +96,7 @@ describeOn(['kubernetes'], 'the definition of the Tenant resource', () => {
   })
 
   it.each(tenants)('accepts the example %s', async (path) => {
-    const { status, body } = await create(readExample(path))
+    const { status, body } = await create({ ...readExample(path), apiVersion: `${group}/v1alpha1` })
     expect(body.message ?? '', path).toBe('')
     expect(status).toBe(201)
   })

@@ -94,9 +94,20 @@ describe('what never changes', () => {
       paths({ slug: 'acme-new', compute: { namespace: { name: 'acme-prod' } }, access: owner }, { existing }),
     ).toEqual([])
   })
-  it('refuses every change of a tenant that is being removed', () => {
+  it('does not lock out a tenant whose name is reserved later', () => {
     const spec = { compute: { namespace: { name: 'acme-prod' } }, access: owner }
-    expect(paths(spec, { existing: { ...existing, deleting: true } })).toEqual([''])
+    const stricter = { ...platform, reservedNames: ['acme'] }
+    expect(paths(spec, { existing, platform: stricter })).toEqual([])
+    expect(paths({}, { platform: stricter })).toEqual(['/metadata/name'])
+  })
+  it('lets a grant run out in place, and no new one begin ended', () => {
+    const spec = (user: string) => ({
+      compute: { namespace: { name: 'acme-prod' } },
+      access: { ...owner, directGrants: [{ user, role: 'viewer', expires: '2029-01-01T00:00:00Z' }] },
+    })
+    const granted = { ...existing, spec: parseTenant(tenantInput(spec('a@acme.com'))).spec }
+    expect(paths(spec('a@acme.com'), { existing: granted })).toEqual([])
+    expect(paths(spec('b@acme.com'), { existing: granted })).toEqual(['/spec/access/directGrants/0/expires'])
   })
 })
 
