@@ -391,4 +391,10 @@ test('one tenant alone is not proved by a selector that a later one would match'
   expect(judge(alone({ matchLabels: { tier: 'customer' } }), 'acme', 'contained').verdict).toBe('refuted')
   expect(judge(alone({ matchExpressions: [{ key: tenantLabel, operator: 'Exists' }] }), 'acme', 'contained').verdict).toBe('refuted')
   expect(judge(alone({ matchLabels: { tier: 'customer', [tenantLabel]: 'acme' } }), 'acme', 'contained').verdict).toBe('proved')
+  // A label that names the tenant will name the next one in its own way.
+  const telling = worldOf({
+    objects: [...platform, namespace('acme', 'acme', { team: 'acme' }), ...fence('acme'), egress({ to: [{ namespaceSelector: { matchLabels: { team: 'initech' } } }] })],
+    tenants: [boundary('acme')],
+  })
+  expect(judge(telling, 'acme', 'contained').verdict).toBe('refuted')
 })
