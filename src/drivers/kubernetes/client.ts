@@ -71,7 +71,7 @@ export function createKubernetesClient(access: ClusterAccess, options: ClientOpt
         const sentHeaders = await headers(call.accept, body === null ? undefined : (call.contentType ?? 'application/json'))
         limit.signal.throwIfAborted()
         started = true
-        const answer = await calls.request({
+        const answer = await limit.race(calls.request({
           method,
           path: prefix + path,
           query: present(call.query),
@@ -80,7 +80,7 @@ export function createKubernetesClient(access: ClusterAccess, options: ClientOpt
           signal: limit.signal,
           headersTimeout: 0,
           bodyTimeout: 0,
-        })
+        }))
         const text = await answer.body.text()
         if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, text)
         return parseObject(asked, text)
@@ -97,7 +97,7 @@ export function createKubernetesClient(access: ClusterAccess, options: ClientOpt
       const limit = limitOf(call.signal, Number.POSITIVE_INFINITY)
       try {
         limit.signal.throwIfAborted()
-        const answer = await watches.request({
+        const answer = await limit.race(watches.request({
           method: 'GET',
           path: prefix + path,
           query: present(call.query),
@@ -106,7 +106,7 @@ export function createKubernetesClient(access: ClusterAccess, options: ClientOpt
           headersTimeout: call.silenceMs,
           bodyTimeout: call.silenceMs,
           blocking: true,
-        })
+        }))
         if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, await answer.body.text())
         call.opened?.()
         yield* lines(answer.body)
@@ -161,6 +161,10 @@ function limitOf(signal: AbortSignal, deadlineMs: number) {
     controller.abort()
   }
   const abort = () => end('aborted')
+  const over = new Promise<never>((_resolve, reject) => {
+    controller.signal.addEventListener('abort', () => reject(new Error('ended')), { once: true })
+  })
+  over.catch(() => undefined)
   let timer: NodeJS.Timeout | undefined
   if (signal.aborted) abort()
   else if (deadlineMs <= Date.now()) end('deadline')
@@ -171,6 +175,11 @@ function limitOf(signal: AbortSignal, deadlineMs: number) {
   return {
     signal: controller.signal,
     ended: () => ended,
+    /** undici tells a request that still waits for its connection of an abort only when that is made or refused. */
+    race: async <T>(work: Promise<T>): Promise<T> => {
+      work.catch(() => undefined)
+      return Promise.race([work, over])
+    },
     cancel: () => controller.abort(),
     release: () => {
       clearTimeout(timer)
