@@ -128,6 +128,9 @@ export interface ControlPlane {
   audit(query: { readonly tenant?: string; readonly after?: number; readonly limit: number }): Promise<Page<AuditEntryView>>
   /** Writes an entry for refused requests, aggregated by the caller. */
   auditDenials(count: number, reason: string, requestId: string): Promise<void>
+  /** Stops every replica from changing anything until `resume`; proofs and plans go on. Repeating either is safe. */
+  pause(caller: Caller): Promise<void>
+  resume(caller: Caller): Promise<void>
   doctor(): Promise<readonly Check[]>
   version(): { readonly ringfence: string; readonly kubernetes?: string; readonly postgres?: string; readonly medium: 'live' | 'manifests' | 'none' }
   /** Remembers answers by caller, route, key and body digest; the same key with another body is Conflict. */

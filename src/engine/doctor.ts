@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { toRingfenceError } from '../model/errors.ts'
 import type { StoreConnection } from '../store/connection.ts'
+import { pausedSince } from '../store/leases.ts'
 import type { Check } from './control-plane.ts'
 import { postgresVersion } from './postgres-version.ts'
 import type { Products } from './products.ts'
@@ -44,7 +45,12 @@ export async function doctor(store: StoreConnection, products: Products): Promis
     status: 'ok',
     message: platform.enforcement === 'remove' ? 'additions that break isolation are removed' : 'additions that break isolation are reported only',
   }
-  return [...checks, fqdn, cni, breakGlass, enforcement]
+  const stopped = await store.run((db) => pausedSince(db)).catch(() => undefined)
+  const engine: Check =
+    stopped === undefined
+      ? { name: 'engine', status: 'ok', message: 'drift is repaired as it is found' }
+      : { name: 'engine', status: 'warning', message: `paused since ${stopped.since.toISOString()}: nothing is repaired`, fix: 'ringfence resume' }
+  return [...checks, engine, fqdn, cni, breakGlass, enforcement]
 }
 
 async function product(name: 'kubernetes' | 'postgres', products: Products, signal: AbortSignal): Promise<Check> {

@@ -1,6 +1,7 @@
 /** The control plane behind every way in: reads from the store, acts through the tenant service, proves on demand. */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../audit/canonical.ts'
+import type { AuditFact } from '../audit/entry.ts'
 import { RingfenceError } from '../model/errors.ts'
 import type { LayerContext } from '../model/layer.ts'
 import { resolveNames, slugOf } from '../model/names.ts'
@@ -14,7 +15,8 @@ import { idempotent } from '../store/idempotency.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { Notifications } from '../store/notifications.ts'
 import { findTenant, listTenants, tenantOf, type TenantRow } from '../store/tenants.ts'
-import type { ControlPlane, PlanView, ProgressEvent } from './control-plane.ts'
+import { pause, resume } from '../store/leases.ts'
+import type { Caller, ControlPlane, PlanView, ProgressEvent } from './control-plane.ts'
 import { doctor } from './doctor.ts'
 import { observeAll } from './observe.ts'
 import { postgresVersion } from './postgres-version.ts'
@@ -111,6 +113,16 @@ export function createControlPlane(parts: ServiceParts): ControlPlane {
           },
         ]),
       ),
+    pause: (caller) =>
+      store.transact(async (tx) => {
+        await pause(tx, caller.actor)
+        await appendAudit(tx, [engineFact(caller, 'engine.pause')])
+      }),
+    resume: (caller) =>
+      store.transact(async (tx) => {
+        await resume(tx)
+        await appendAudit(tx, [engineFact(caller, 'engine.resume')])
+      }),
     doctor: () => doctor(store, products),
     version() {
       const { facts } = products.context
@@ -124,6 +136,18 @@ export function createControlPlane(parts: ServiceParts): ControlPlane {
     idempotent: (key, run) => idempotent(store, key, run),
   }
 }
+
+const engineFact = (caller: Caller, action: string): AuditFact => ({
+  chain: 'platform',
+  actor: caller.actor,
+  action,
+  object: 'engine',
+  decision: 'allowed',
+  severity: 'warning',
+  classification: 'internal',
+  requestId: caller.requestId,
+  details: {},
+})
 
 async function* progress(
   parts: ServiceParts,

@@ -40,6 +40,7 @@ export function claim(store: StoreConnection, holder: string, limit: number): Pr
     const { rows } = await sql<Omit<Lease, 'holder' | 'token'>>`
       select work.key, work.dirty, work.attempts, work.reasons from ringfence.work as work
       where work.run_after <= clock_timestamp()
+        and not exists (select 1 from ringfence.pause)
         and not exists (select 1 from ringfence.leases l where l.key = work.key and l.expires_at > clock_timestamp())
       order by work.run_after limit ${limit} for update of work skip locked`.execute(tx)
     const leases: Lease[] = []
@@ -57,6 +58,21 @@ export function claim(store: StoreConnection, holder: string, limit: number): Pr
     if (keys.length > 0) await tx.updateTable('ringfence.work').set({ reasons: sql`'{}'` }).where('key', 'in', keys).execute()
     return leases
   })
+}
+
+/** Stops the hand-out of keys on every replica; passes that run come to their end. Repeating it keeps the first. */
+export const pause = (tx: StoreTransaction, actor: string) => sql`insert into ringfence.pause (actor) values (${actor}) on conflict do nothing`.execute(tx)
+
+/** Hands keys out again. */
+export async function resume(tx: StoreTransaction): Promise<void> {
+  await sql`delete from ringfence.pause`.execute(tx)
+  await sql`select pg_notify('ringfence_work', '')`.execute(tx)
+}
+
+/** Since when, and by whom, nothing is handed out; undefined when work goes on. */
+export async function pausedSince(db: Database): Promise<{ readonly since: Date; readonly actor: string } | undefined> {
+  const { rows } = await sql<{ since: Date; actor: string }>`select since, actor from ringfence.pause`.execute(db)
+  return rows[0]
 }
 
 /** Prolongs leases; answers the keys that are still held, and the epoch time in ms (ours) until which they surely are. */

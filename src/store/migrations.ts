@@ -63,13 +63,21 @@ const first: Migration = {
   },
 }
 
-/** In the order of their names; the newest is the schema that this code needs. */
-export const migrations: { readonly [name: string]: Migration } = { '0001_first': first }
+/** One row while the engine is paused: nothing is taken from the queue. */
+const pause: Migration = {
+  async up(db: Kysely<never>): Promise<void> {
+    await sql`create table ringfence.pause (
+      only boolean primary key default true check (only), since timestamptz not null default now(), actor text not null)`.execute(db)
+  },
+}
 
-/** Brings the store to the newest schema. A store of a newer version than this code is refused. */
-export async function migrate(db: Kysely<never>): Promise<readonly string[]> {
+/** In the order of their names; the newest is the schema that this code needs. */
+export const migrations: { readonly [name: string]: Migration } = { '0001_first': first, '0002_pause': pause }
+
+/** Brings the store to the newest schema, or to the one named. A store of a newer version than this code is refused. */
+export async function migrate(db: Kysely<never>, to?: string): Promise<readonly string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } })
-  const { error, results } = await migrator.migrateToLatest()
+  const { error, results } = await (to === undefined ? migrator.migrateToLatest() : migrator.migrateTo(to))
   if (error !== undefined) {
     throw new RingfenceError(
       'StoreUnavailable',
