@@ -4,7 +4,15 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AuditEntryView, Check, ControlPlane, Page, PlanView, ProgressEvent, TenantView } from '../engine/control-plane.ts'
+import type {
+  AuditEntryView,
+  Check,
+  ControlPlane,
+  Page,
+  PlanView,
+  ProgressEvent,
+  TenantView,
+} from '../engine/control-plane.ts'
 import { errorTraits, isRingfenceError, RingfenceError } from '../model/errors.ts'
 import type { ErrorCode, Problem } from '../model/errors.ts'
 import { isObject } from '../model/json.ts'
@@ -28,7 +36,11 @@ export interface ApiClient {
   readonly url: string
   create(document: unknown): Promise<{ tenant: TenantView; outcome: Outcome }>
   /** `over` is the version to replace; `nothing` only creates. */
-  put(name: string, document: unknown, over: { readonly version: string } | 'nothing' | 'anything'): Promise<{ tenant: TenantView; outcome: Outcome }>
+  put(
+    name: string,
+    document: unknown,
+    over: { readonly version: string } | 'nothing' | 'anything',
+  ): Promise<{ tenant: TenantView; outcome: Outcome }>
   plan(document: unknown): Promise<PlanView>
   planTenant(name: string): Promise<PlanView>
   applyPlan(plan: { readonly document: unknown; readonly basis: string }): Promise<TenantView>
@@ -36,9 +48,16 @@ export interface ApiClient {
   list(query: { readonly phase?: string; readonly limit?: number; readonly after?: string }): Promise<Page<TenantView>>
   remove(name: string, confirm: string): Promise<TenantView>
   /** Past events after `after`, then new ones; comes back by itself when the connection is lost. */
-  events(query: { readonly tenant?: string; readonly after?: number }, signal: AbortSignal): AsyncGenerator<ProgressEvent>
+  events(
+    query: { readonly tenant?: string; readonly after?: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<ProgressEvent>
   prove(tenants: readonly string[]): Promise<Report>
-  audit(query: { readonly tenant?: string; readonly after?: string; readonly limit?: number }): Promise<Page<AuditEntryView>>
+  audit(query: {
+    readonly tenant?: string
+    readonly after?: string
+    readonly limit?: number
+  }): Promise<Page<AuditEntryView>>
   doctor(): Promise<readonly Check[]>
   version(): Promise<Version>
 }
@@ -62,18 +81,35 @@ async function errorOf(response: Response): Promise<RingfenceError> {
   const retryAfter = Number(response.headers.get('retry-after'))
   const facts = Number.isFinite(retryAfter) && retryAfter > 0 ? { retryAfterMs: retryAfter * 1000 } : {}
   if (!isObject(body) || !isCode(body['code'])) {
-    return new RingfenceError('BackendFault', `The server answered ${response.status} without a problem document. Is it Ringfence's?`, facts)
+    return new RingfenceError(
+      'BackendFault',
+      `The server answered ${response.status} without a problem document. Is it Ringfence's?`,
+      facts,
+    )
   }
   const problems = body['problems'] as unknown as readonly Problem[] | undefined
-  return new RingfenceError(body['code'], String(body['detail']), { ...facts, ...(problems ? { problems } : {}) })
+  return new RingfenceError(body['code'], typeof body['detail'] === 'string' ? body['detail'] : '', {
+    ...facts,
+    ...(problems ? { problems } : {}),
+  })
 }
 
-const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['Unreachable', 'RateLimited', 'LeaseLost', 'StaleFence', 'Aborted'])
+const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'Unreachable',
+  'RateLimited',
+  'LeaseLost',
+  'StaleFence',
+  'Aborted',
+])
 
 function sender({ url, token, signal, fetch: send = fetch, pauseMs = 200 }: ClientOptions) {
-  const once = async ({ method, path, query = {}, body, headers = {}, signal: own }: Request, key?: string): Promise<Response> => {
+  const once = async (
+    { method, path, query = {}, body, headers = {}, signal: own }: Request,
+    key?: string,
+  ): Promise<Response> => {
     const target = new URL(url + path)
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) target.searchParams.set(name, String(value))
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) target.searchParams.set(name, String(value))
     const stops = [signal, own].filter((one) => one !== undefined)
     const response = await send(target, {
       method,
@@ -88,8 +124,14 @@ function sender({ url, token, signal, fetch: send = fetch, pauseMs = 200 }: Clie
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(stops.length > 0 ? { signal: AbortSignal.any(stops) } : {}),
     }).catch((error: unknown) => {
-      if (stops.some((stop) => stop.aborted)) throw new RingfenceError('Aborted', 'Stopped before the answer came.', {}, error)
-      throw new RingfenceError('Unreachable', `Nothing answers at ${url}. Start the control plane with: ringfence up`, {}, error)
+      if (stops.some((stop) => stop.aborted))
+        throw new RingfenceError('Aborted', 'Stopped before the answer came.', {}, error)
+      throw new RingfenceError(
+        'Unreachable',
+        `Nothing answers at ${url}. Start the control plane with: ringfence up`,
+        {},
+        error,
+      )
     })
     if (!response.ok) throw await errorOf(response)
     return response
@@ -101,7 +143,8 @@ function sender({ url, token, signal, fetch: send = fetch, pauseMs = 200 }: Clie
       try {
         return await once(request, key)
       } catch (error) {
-        const again = isRingfenceError(error) && passing.has(error.code) && attempt < attempts && signal?.aborted !== true
+        const again =
+          isRingfenceError(error) && passing.has(error.code) && attempt < attempts && signal?.aborted !== true
         if (!again) throw error
         await sleep(Math.min(error.facts.retryAfterMs ?? pauseMs * 2 ** (attempt - 1), 5000))
       }
@@ -118,7 +161,12 @@ async function* eventsOf(
   const path = tenant === undefined ? '/v1/events' : `/v1/tenants/${encodeURIComponent(tenant)}/events`
   let last = after
   while (!signal.aborted) {
-    const response = await send({ method: 'GET', path, signal, headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': String(last) }) } })
+    const response = await send({
+      method: 'GET',
+      path,
+      signal,
+      headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': String(last) }) },
+    })
     try {
       for await (const { event, data } of serverEvents(response.body ?? new ReadableStream())) {
         const value: unknown = JSON.parse(data)
@@ -153,12 +201,20 @@ export function apiClient(options: ClientOptions): ApiClient {
     url: options.url,
     create: (document) => written({ method: 'POST', path: '/v1/tenants', body: document }),
     put: (name, document, over) => {
-      const headers = over === 'nothing' ? { 'if-none-match': '*' } : over === 'anything' ? {} : { 'if-match': `"${over.version}"` }
-      return written({ method: 'PUT', path: tenantPath(name), body: document, headers, query: { force: over === 'anything' ? 'true' : undefined } })
+      const headers =
+        over === 'nothing' ? { 'if-none-match': '*' } : over === 'anything' ? {} : { 'if-match': `"${over.version}"` }
+      return written({
+        method: 'PUT',
+        path: tenantPath(name),
+        body: document,
+        headers,
+        query: { force: over === 'anything' ? 'true' : undefined },
+      })
     },
     plan: (document) => json({ method: 'POST', path: '/v1/plan', body: document }),
     planTenant: (name) => json({ method: 'POST', path: `${tenantPath(name)}/plan` }),
-    applyPlan: ({ document, basis }) => json({ method: 'POST', path: '/v1/plans/apply', body: { document, basis }, keyed: true }),
+    applyPlan: ({ document, basis }) =>
+      json({ method: 'POST', path: '/v1/plans/apply', body: { document, basis }, keyed: true }),
     get: (name) => json({ method: 'GET', path: tenantPath(name) }),
     list: (query) => json({ method: 'GET', path: '/v1/tenants', query }),
     remove: (name, confirm) => json({ method: 'DELETE', path: tenantPath(name), query: { confirm }, keyed: true }),

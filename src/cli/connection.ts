@@ -24,12 +24,23 @@ export const dataDirOf = (io: Io, options: ConnectionOptions): string =>
 /** Accepts https anywhere and http on loopback only. */
 export function checkServer(text: string): string {
   const url = URL.parse(text)
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.password !== '') {
-    throw new RingfenceError('Usage', 'The server must be an http(s) URL without credentials, such as http://127.0.0.1:8080.')
+  if (
+    url === null ||
+    (url.protocol !== 'http:' && url.protocol !== 'https:') ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
+    throw new RingfenceError(
+      'Usage',
+      'The server must be an http(s) URL without credentials, such as http://127.0.0.1:8080.',
+    )
   }
   const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
   if (url.protocol === 'http:' && !loopback) {
-    throw new RingfenceError('Usage', `Refusing to send the token in clear to ${url.hostname}. Use https, or forward a port to loopback.`)
+    throw new RingfenceError(
+      'Usage',
+      `Refusing to send the token in clear to ${url.hostname}. Use https, or forward a port to loopback.`,
+    )
   }
   return url.href.replace(/\/$/, '')
 }
@@ -47,10 +58,16 @@ async function serverFrom(dataDir: string): Promise<string> {
   try {
     found = JSON.parse(text)
   } catch (error) {
-    throw new RingfenceError('Unreadable', `${path} is not JSON. Start the control plane again: ringfence up`, {}, error)
+    throw new RingfenceError(
+      'Unreadable',
+      `${path} is not JSON. Start the control plane again: ringfence up`,
+      {},
+      error,
+    )
   }
   const url = isObject(found) ? found['url'] : undefined
-  if (typeof url !== 'string') throw new RingfenceError('Unreadable', `${path} names no url. Start the control plane again: ringfence up`)
+  if (typeof url !== 'string')
+    throw new RingfenceError('Unreadable', `${path} names no url. Start the control plane again: ringfence up`)
   return checkServer(url)
 }
 
@@ -58,7 +75,10 @@ async function serverFrom(dataDir: string): Promise<string> {
 async function tokenFrom(path: string): Promise<string> {
   const token = await readPrivate(path).catch((error: unknown) => {
     if (!missing(error)) throw error
-    throw new RingfenceError('Usage', `There is no token file ${path}. Name it with --token-file FILE, or start the control plane: ringfence up`)
+    throw new RingfenceError(
+      'Usage',
+      `There is no token file ${path}. Name it with --token-file FILE, or start the control plane: ringfence up`,
+    )
   })
   if (!/^[\x21-\x7e]{32,}$/.test(token)) throw new RingfenceError('Usage', `${path} holds no API token.`)
   return token
@@ -66,7 +86,8 @@ async function tokenFrom(path: string): Promise<string> {
 
 async function readPrivate(path: string): Promise<string> {
   const { mode } = await stat(path)
-  if ((mode & 0o077) !== 0) throw new RingfenceError('Usage', `${path} can be read by others. Close it with: chmod 600 ${path}`)
+  if ((mode & 0o077) !== 0)
+    throw new RingfenceError('Usage', `${path} can be read by others. Close it with: chmod 600 ${path}`)
   return (await readFile(path, 'utf8')).trim()
 }
 

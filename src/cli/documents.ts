@@ -15,8 +15,10 @@ const maxFileBytes = 4 * 1024 * 1024
 async function contentOf(io: Io, file: string): Promise<string> {
   if (file === '-') return text(io.stdin)
   const path = resolve(io.cwd, file)
-  const content = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? 'There is no file' : error.code === 'EISDIR' ? 'Give a file, not the folder' : 'Cannot read'
+  const content = await readFile(path, 'utf8').catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT' ? 'There is no file' : code === 'EISDIR' ? 'Give a file, not the folder' : 'Cannot read'
     throw new RingfenceError('Usage', `${why} ${path}.`, {}, error)
   })
   if (content.length > maxFileBytes) throw new RingfenceError('Usage', `${path} is larger than 4 MiB.`)
@@ -30,7 +32,8 @@ export async function readDocuments(io: Io, file: string): Promise<readonly unkn
   const parsed = parseAllDocuments(content, { uniqueKeys: true, schema: 'core', logLevel: 'silent' })
   const documents = (Array.isArray(parsed) ? parsed : []).map((document) => {
     const [fault] = document.errors
-    if (fault) throw new RingfenceError('Usage', `${file} does not parse: ${fault.message.split('\n', 1)[0]}`, {}, fault)
+    if (fault)
+      throw new RingfenceError('Usage', `${file} does not parse: ${fault.message.split('\n', 1)[0]}`, {}, fault)
     return document.toJS({ maxAliasCount: 50 }) as unknown
   })
   const found = documents.filter((document) => document !== null && document !== undefined)
@@ -60,11 +63,13 @@ export function setPath(draft: Draft, keys: readonly string[], value: unknown): 
   for (const key of keys.slice(0, -1)) {
     if (!Object.hasOwn(here, key) || here[key] === null) here[key] = {}
     const inner = here[key]
-    if (typeof inner !== 'object' || inner === null) throw new RingfenceError('Usage', `--set ${shown}: ${key} holds a value, not fields.`)
+    if (typeof inner !== 'object' || inner === null)
+      throw new RingfenceError('Usage', `--set ${shown}: ${key} holds a value, not fields.`)
     here = inner as Draft
   }
   const last = keys.at(-1) ?? ''
-  if (Array.isArray(here) && !/^\d{1,4}$/.test(last)) throw new RingfenceError('Usage', `--set ${shown}: ${last} is not a position in a list.`)
+  if (Array.isArray(here) && !/^\d{1,4}$/.test(last))
+    throw new RingfenceError('Usage', `--set ${shown}: ${last} is not a position in a list.`)
   here[last] = value
 }
 
@@ -77,7 +82,12 @@ async function applySet(draft: Draft, assignment: string): Promise<void> {
   try {
     value = parse(assignment.slice(equals + 1), { schema: 'core', logLevel: 'silent' })
   } catch (error) {
-    throw new RingfenceError('Usage', `--set ${assignment}: the value does not parse. Quote texts with special characters.`, {}, error)
+    throw new RingfenceError(
+      'Usage',
+      `--set ${assignment}: the value does not parse. Quote texts with special characters.`,
+      {},
+      error,
+    )
   }
   setPath(draft, pathOf(assignment.slice(0, equals)), value)
 }
@@ -130,11 +140,13 @@ export async function draftTenant(io: Io, name: string, flags: DocumentFlags): P
   if (flags.file !== undefined) {
     const documents = await readDocuments(io, flags.file)
     const [document] = documents
-    if (documents.length !== 1 || !isObject(document)) throw new RingfenceError('Usage', `${flags.file} must hold exactly one tenant document.`)
+    if (documents.length !== 1 || !isObject(document))
+      throw new RingfenceError('Usage', `${flags.file} must hold exactly one tenant document.`)
     Object.assign(draft, structuredClone(document))
     const metadata = draft['metadata']
     const named = isObject(metadata) ? metadata['name'] : undefined
-    if (named !== undefined && named !== name) throw new RingfenceError('Usage', `${flags.file} is about ${String(named)}, not ${name}.`)
+    if (named !== undefined && named !== name)
+      throw new RingfenceError('Usage', `${flags.file} is about ${JSON.stringify(named)}, not ${name}.`)
     setPath(draft, ['metadata', 'name'], name)
   }
   for (const [flag, path] of flagPaths) if (flags[flag] !== undefined) setPath(draft, path, flags[flag])

@@ -39,7 +39,13 @@ export interface Style {
 const code = (on: number, off: number) => (text: string) => `\u001b[${on}m${text}\u001b[${off}m`
 const none = (text: string): string => text
 export const plainStyle: Style = { red: none, green: none, yellow: none, dim: none, bold: none }
-const ansiStyle: Style = { red: code(31, 39), green: code(32, 39), yellow: code(33, 39), dim: code(2, 22), bold: code(1, 22) }
+const ansiStyle: Style = {
+  red: code(31, 39),
+  green: code(32, 39),
+  yellow: code(33, 39),
+  dim: code(2, 22),
+  bold: code(1, 22),
+}
 
 /** Colours only on a terminal, and not where `NO_COLOR` (no-color.org) or a dumb terminal says otherwise. */
 export function styleFor(output: Output, env: Io['env']): Style {

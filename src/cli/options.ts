@@ -24,7 +24,10 @@ const unitMs = { s: 1000, m: 60_000, h: 3_600_000 } as const
 export function duration(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text) * 1000
   if (!/^(\d{1,6}[smh])+$/.test(text)) throw new InvalidArgumentError('Write a duration such as 90s, 10m or 1h30m.')
-  return [...text.matchAll(/(\d+)([smh])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * unitMs[unit as keyof typeof unitMs], 0)
+  return [...text.matchAll(/(\d+)([smh])/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * unitMs[unit as keyof typeof unitMs],
+    0,
+  )
 }
 
 export interface Connected {

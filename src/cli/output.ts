@@ -2,7 +2,6 @@
  * What a command prints. Machine formats carry the value whole, with every character that a terminal could obey
  * written as an escape of the format; text for people goes through `printable` where it is put together.
  */
-import { isRingfenceError } from '../model/errors.ts'
 import type { RingfenceError } from '../model/errors.ts'
 import { printable } from '../model/printable.ts'
 import { say, styleFor } from './io.ts'
@@ -17,7 +16,9 @@ const unit = (code: number): string => `\\u${code.toString(16).padStart(4, '0')}
 /** JSON in two-space form; the escapes change how it is written, never what it says. */
 export const jsonText = (value: unknown, indent = 2): string =>
   JSON.stringify(value, null, indent).replaceAll(/[^\x20-\x7e\n]/gu, (character) =>
-    acts(character) ? Array.from({ length: character.length }, (_, index) => unit(character.charCodeAt(index))).join('') : character,
+    acts(character)
+      ? Array.from({ length: character.length }, (_, index) => unit(character.charCodeAt(index))).join('')
+      : character,
   )
 
 /** YAML; texts with characters that act are double-quoted, the one style that can escape them. */
@@ -26,7 +27,8 @@ export async function yamlText(value: unknown): Promise<string> {
   const document = new Document(JSON.parse(JSON.stringify(value)), { aliasDuplicateObjects: false })
   visit(document, {
     Scalar(_key, node) {
-      if (isScalar(node) && typeof node.value === 'string' && [...node.value].some(acts)) node.type = 'QUOTE_DOUBLE'
+      if (isScalar(node) && typeof node.value === 'string' && Array.from(node.value).some(acts))
+        node.type = 'QUOTE_DOUBLE'
     },
   })
   return document.toString({ lineWidth: 0 }).replaceAll(/[^\x20-\x7e\n]/gu, (character) => {
@@ -65,8 +67,8 @@ export function printError(io: Io, error: RingfenceError): void {
     if (fix !== '') say(io.stderr, `    ${style.dim('→')} ${printable(fix)}`)
   }
   if (io.env['RINGFENCE_DEBUG'] === '1') {
-    const cause = isRingfenceError(error) ? (error.cause ?? error) : error
-    const stack = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+    const cause = error.cause instanceof Error ? error.cause : error
+    const stack = cause.stack ?? cause.message
     say(io.stderr, stack.split('\n').map(printable).join('\n'))
   }
 }

@@ -21,15 +21,28 @@ export function prover(program: Command, io: Io, act: Act): void {
     .description('prove isolation: live, or over manifests without any cluster; exit 3 unless all is proved')
     .argument('[tenants...]', 'only these (default: all)')
     .option('--manifests <dir>', 'judge the YAML and JSON files below this folder; nothing else is asked')
-    .option('--tenant-label <key>', 'namespace label whose value names the tenant (with --manifests; default: ringfence.dev/tenant)')
-    .addOption(new Option('--fail-on <verdicts>', 'which verdicts fail').argParser(failOn).default(['refuted', 'undecided'], 'refuted,undecided'))
+    .option(
+      '--tenant-label <key>',
+      'namespace label whose value names the tenant (with --manifests; default: ringfence.dev/tenant)',
+    )
+    .addOption(
+      new Option('--fail-on <verdicts>', 'which verdicts fail')
+        .argParser(failOn)
+        .default(['refuted', 'undecided'], 'refuted,undecided'),
+    )
   formatted(connected(prove), ['json', 'yaml'])
-  prove.action(act(async (names: string[], flags: ProveOptions) => (await import('./commands/prove.ts')).prove(io, names, flags)))
+  prove.action(
+    act(async (names: string[], flags: ProveOptions) => (await import('./commands/prove.ts')).prove(io, names, flags)),
+  )
 
   const network = program.command('network').description('what the network lets through')
   network
     .command('connections')
     .description('print `source => destination : connections`, one a line, of the workloads in manifests')
     .requiredOption('--manifests <dir>', 'folder of YAML and JSON files')
-    .action(act(async (flags: { manifests: string }) => (await import('./commands/network.ts')).connections(io, flags.manifests)))
+    .action(
+      act(async (flags: { manifests: string }) =>
+        (await import('./commands/network.ts')).connections(io, flags.manifests),
+      ),
+    )
 }

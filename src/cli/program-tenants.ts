@@ -14,8 +14,10 @@ function addCreate(tenant: Command, io: Io, act: Act): void {
     .description('create a tenant; the same content again changes nothing')
     .argument('<name>', '2 to 40 of a-z, 0-9 and "-"')
     .option('-f, --file <file>', 'start from this document (- for standard input); options are laid over it')
-    .addOption(new Option('--tier <tier>', 'what was bought').choices(['community', 'starter', 'professional', 'enterprise']))
-    .option('--domain <name>', 'the tenant\'s own domain')
+    .addOption(
+      new Option('--tier <tier>', 'what was bought').choices(['community', 'starter', 'professional', 'enterprise']),
+    )
+    .option('--domain <name>', "the tenant's own domain")
     .option('--region <region>', 'where it lives')
     .option('--residency <where>', 'where its data must stay')
     .option('--admin-email <address>', 'its first administrator')
@@ -32,7 +34,9 @@ function addCreate(tenant: Command, io: Io, act: Act): void {
     .option('--set <path=value>', 'any field, such as compute.quota.pods=50; may be repeated', collect)
   formatted(connected(waiting(create, 'wait until it is ready and show the progress')))
   create.action(
-    act(async (name: string, flags: Connected & Waiting & DocumentFlags) => (await import('./commands/tenant-write.ts')).createTenant(io, name, flags)),
+    act(async (name: string, flags: Connected & Waiting & DocumentFlags) =>
+      (await import('./commands/tenant-write.ts')).createTenant(io, name, flags),
+    ),
   )
 }
 
@@ -44,17 +48,23 @@ function addApply(tenant: Command, io: Io, act: Act): void {
     .option('--plan <file>', 'a plan that `tenant plan --out` wrote; refused when the world moved since')
   formatted(connected(waiting(apply, 'wait until all are ready and show the progress')))
   apply.action(
-    act(async (flags: Connected & Waiting & { file?: string[]; plan?: string }) => (await import('./commands/tenant-write.ts')).applyTenants(io, flags)),
+    act(async (flags: Connected & Waiting & { file?: string[]; plan?: string }) =>
+      (await import('./commands/tenant-write.ts')).applyTenants(io, flags),
+    ),
   )
   const plan = tenant
     .command('plan')
-    .description('what applying a document would do, or what has drifted of a tenant, and whether the result is isolated')
+    .description(
+      'what applying a document would do, or what has drifted of a tenant, and whether the result is isolated',
+    )
     .argument('[name]', 'a tenant as it is')
     .option('-f, --file <file>', 'documents (- for standard input); may be repeated', collect)
     .option('--out <file>', 'save the plan, to apply exactly this')
   formatted(connected(plan))
   plan.action(
-    act(async (name: string | undefined, flags: Connected & { file?: string[]; out?: string }) => (await import('./commands/tenant-write.ts')).planTenants(io, name, flags)),
+    act(async (name: string | undefined, flags: Connected & { file?: string[]; out?: string }) =>
+      (await import('./commands/tenant-write.ts')).planTenants(io, name, flags),
+    ),
   )
 }
 
@@ -68,12 +78,24 @@ function addReads(tenant: Command, io: Io, act: Act): void {
     .option('--failing', 'only those that are Degraded')
     .addOption(new Option('--limit <count>', 'at most so many').argParser(wholeNumber))
     .action(act(async (flags: Connected) => (await load()).listTenants(io, flags)))
-  formatted(connected(tenant.command('describe').description('everything about one tenant: names, conditions, layers, proof').argument('<name>'))).action(
-    act(async (name: string, flags: Connected) => (await load()).describe(io, name, flags)),
+  formatted(
+    connected(
+      tenant
+        .command('describe')
+        .description('everything about one tenant: names, conditions, layers, proof')
+        .argument('<name>'),
+    ),
+  ).action(act(async (name: string, flags: Connected) => (await load()).describe(io, name, flags)))
+  formatted(
+    connected(tenant.command('watch').description('follow what happens to one tenant, or to all').argument('[name]')),
+    ['json'],
   )
-  formatted(connected(tenant.command('watch').description('follow what happens to one tenant, or to all').argument('[name]')), ['json'])
     .addOption(new Option('--after <sequence>', 'begin after this event of the past').argParser(wholeNumber))
-    .action(act(async (name: string | undefined, flags: Connected & { output?: 'json' }) => (await load()).watch(io, name, flags)))
+    .action(
+      act(async (name: string | undefined, flags: Connected & { output?: 'json' }) =>
+        (await load()).watch(io, name, flags),
+      ),
+    )
 }
 
 export function tenants(program: Command, io: Io, act: Act): void {
@@ -88,6 +110,8 @@ export function tenants(program: Command, io: Io, act: Act): void {
     .option('--confirm <name>', 'the name again, instead of typing it')
   formatted(connected(waiting(remove, 'wait until it is gone and show the progress')))
   remove.action(
-    act(async (name: string, flags: Connected & Waiting & { confirm?: string }) => (await import('./commands/tenant-delete.ts')).deleteTenant(io, name, flags)),
+    act(async (name: string, flags: Connected & Waiting & { confirm?: string }) =>
+      (await import('./commands/tenant-delete.ts')).deleteTenant(io, name, flags),
+    ),
   )
 }

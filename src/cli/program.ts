@@ -23,16 +23,30 @@ export interface Services {
 export type Act = <A extends readonly unknown[]>(run: (...args: A) => Promise<number>) => (...args: A) => Promise<void>
 
 function addUp(program: Command, io: Io, act: Act, services: Services): void {
-  type Flags = Connected & { demo?: boolean; port?: number; context?: string; inCluster?: boolean; kubernetes?: UpOptions['kubernetes']; platform?: string }
+  type Flags = Connected & {
+    demo?: boolean
+    port?: number
+    context?: string
+    inCluster?: boolean
+    kubernetes?: UpOptions['kubernetes']
+    platform?: string
+  }
   program
     .command('up')
     .description('start the control plane: on embedded servers, or on the cluster that is named')
     .option('--demo', 'provision two example tenants and prove them isolated')
     .addOption(new Option('--port <port>', 'port of the API on loopback').argParser(port))
     .option('--data-dir <dir>', 'where everything is kept (default: .ringfence)')
-    .addOption(new Option('--context <name>', 'use this context of your kubeconfig').conflicts(['inCluster', 'kubernetes']))
+    .addOption(
+      new Option('--context <name>', 'use this context of your kubeconfig').conflicts(['inCluster', 'kubernetes']),
+    )
     .addOption(new Option('--in-cluster', 'use the cluster that this runs in').conflicts(['context', 'kubernetes']))
-    .addOption(new Option('--kubernetes <how>', 'without a cluster: run one, or write manifests for Argo CD and Flux').choices(['embedded', 'render']))
+    .addOption(
+      new Option('--kubernetes <how>', 'without a cluster: run one, or write manifests for Argo CD and Flux').choices([
+        'embedded',
+        'render',
+      ]),
+    )
     .option('--platform <file>', 'the platform document')
     .action(
       act(async (flags: Flags) => {
@@ -62,10 +76,14 @@ function addPlatform(program: Command, io: Io, act: Act): void {
     .option('--tenant <name>', 'entries of one tenant')
     .addOption(new Option('--after <sequence>', 'entries after this one').argParser(wholeNumber))
     .addOption(new Option('--limit <count>', 'how many').argParser(wholeNumber).default(100))
-    .action(act(async (flags: Connected & { limit: number }) => (await import('./commands/platform.ts')).listAudit(io, flags)))
-  formatted(connected(program.command('version').description('versions of the client and of the control plane'))).action(
-    act(async (flags: Connected) => (await import('./commands/platform.ts')).version(io, flags)),
-  )
+    .action(
+      act(async (flags: Connected & { limit: number }) =>
+        (await import('./commands/platform.ts')).listAudit(io, flags),
+      ),
+    )
+  formatted(
+    connected(program.command('version').description('versions of the client and of the control plane')),
+  ).action(act(async (flags: Connected) => (await import('./commands/platform.ts')).version(io, flags)))
 }
 
 function addTools(program: Command, io: Io, act: Act): void {
@@ -98,14 +116,20 @@ function addTools(program: Command, io: Io, act: Act): void {
     .helpOption(false)
     .allowUnknownOption()
     .passThroughOptions()
-    .action(act(async (args: string[], flags: { dataDir?: string; verbose?: boolean }) => (await import('./commands/kubectl.ts')).kubectl(io, args, flags)))
+    .action(
+      act(async (args: string[], flags: { dataDir?: string; verbose?: boolean }) =>
+        (await import('./commands/kubectl.ts')).kubectl(io, args, flags),
+      ),
+    )
 }
 
 /** The whole tree. `settle` is told the exit code of the command that ran. */
 function build(io: Io, services: Services, settle: (code: number) => void): Command {
   const program = new Command('ringfence')
   program
-    .description('The tenant control plane for data and AI platforms: provisioned, proved, kept, and safely taken down.')
+    .description(
+      'The tenant control plane for data and AI platforms: provisioned, proved, kept, and safely taken down.',
+    )
     .enablePositionalOptions()
     .exitOverride()
     .showSuggestionAfterError()
@@ -118,7 +142,10 @@ function build(io: Io, services: Services, settle: (code: number) => void): Comm
       getErrHasColors: () => false,
     })
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 usage, 3 not proved, 4 conflict.')
-  const act: Act = (run) => async (...args) => settle(await run(...args))
+  const act: Act =
+    (run) =>
+    async (...args) =>
+      settle(await run(...args))
   addUp(program, io, act, services)
   tenants(program, io, act)
   prover(program, io, act)

@@ -10,22 +10,31 @@ import { eventLine } from './views/event.ts'
 import { isGood, phasePaint } from './views/tenant.ts'
 
 export interface Progress {
-  view(view: TenantView): void
-  event(event: ProgressEvent): void
+  readonly view: (view: TenantView) => void
+  readonly event: (event: ProgressEvent) => void
   /** Leaves the last state on the screen and gives the cursor back. */
-  end(): void
+  readonly end: () => void
 }
 
 const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const
 
 /** The tree of one moment: the tenant, a branch a condition, the newest event below. */
-export function tree(view: TenantView, last: ProgressEvent | undefined, frame: number, style: Style): readonly string[] {
+export function tree(
+  view: TenantView,
+  last: ProgressEvent | undefined,
+  frame: number,
+  style: Style,
+): readonly string[] {
   const { name } = view.metadata
   const { phase, conditions } = view.status
   const done = phase === 'Ready' || phase === 'Rendered' || phase === 'Gone'
   const turning = spinner[frame % spinner.length] ?? ''
   const branches = conditions.map((condition) => {
-    const mark = isGood(condition) ? style.green('✔') : condition.status === 'Unknown' ? style.dim(turning) : style.yellow('●')
+    const mark = isGood(condition)
+      ? style.green('✔')
+      : condition.status === 'Unknown'
+        ? style.dim(turning)
+        : style.yellow('●')
     return `  ${mark} ${printable(condition.type)}${isGood(condition) ? '' : style.dim(`  ${printable(condition.message)}`)}`
   })
   const head = `${done ? style.green('✔') : turning} ${style.bold(printable(name))}  ${phasePaint(phase, style)(phase)}`

@@ -8,7 +8,9 @@ export type Cell = string | { readonly text: string; readonly paint: (text: stri
 const textOf = (cell: Cell): string => printable(typeof cell === 'string' ? cell : cell.text)
 
 export function table(header: readonly string[], rows: readonly (readonly Cell[])[], style: Style): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => textOf(row[column] ?? '').length)))
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => textOf(row[column] ?? '').length)),
+  )
   const pad = (text: string, column: number, last: boolean): string => (last ? text : text.padEnd(widths[column] ?? 0))
   const line = (cells: readonly Cell[]): string =>
     cells

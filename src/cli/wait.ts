@@ -25,7 +25,8 @@ export interface WaitOptions {
 export type Reached = TenantView | undefined
 
 const settled = ({ metadata, status }: TenantView, generation: number): boolean =>
-  status.observedGeneration >= Math.max(generation, metadata.generation) && (status.phase === 'Ready' || status.phase === 'Rendered')
+  status.observedGeneration >= Math.max(generation, metadata.generation) &&
+  (status.phase === 'Ready' || status.phase === 'Rendered')
 
 /** A condition that only a person can change ends the wait early. */
 function hopeless({ status: { conditions }, metadata, status }: TenantView): string | undefined {
@@ -40,9 +41,17 @@ function hopeless({ status: { conditions }, metadata, status }: TenantView): str
 const missingOf = (view: TenantView | undefined): string =>
   view === undefined
     ? 'its state could not be read'
-    : [`phase ${view.status.phase}`, ...view.status.conditions.filter((one) => !isGood(one)).map(({ type, message }) => `${type}: ${message}`)].join('; ')
+    : [
+        `phase ${view.status.phase}`,
+        ...view.status.conditions.filter((one) => !isGood(one)).map(({ type, message }) => `${type}: ${message}`),
+      ].join('; ')
 
-async function pump(client: ApiClient, { name, onEvent }: WaitOptions, signal: AbortSignal, wake: () => void): Promise<void> {
+async function pump(
+  client: ApiClient,
+  { name, onEvent }: WaitOptions,
+  signal: AbortSignal,
+  wake: () => void,
+): Promise<void> {
   try {
     for await (const event of client.events({ tenant: name, after: 0 }, signal)) {
       onEvent(event)
@@ -70,14 +79,22 @@ export async function waitFor(client: ApiClient, options: WaitOptions): Promise<
       onView(view)
       if (until === 'ready' && settled(view, generation)) return view
       const stuck = until === 'ready' ? hopeless(view) : undefined
-      if (stuck !== undefined) throw new RingfenceError('Rejected', `Tenant ${name} will not become ready by waiting. ${stuck}`)
+      if (stuck !== undefined)
+        throw new RingfenceError('Rejected', `Tenant ${name} will not become ready by waiting. ${stuck}`)
       const leftMs = deadline - performance.now()
-      if (leftMs <= 0) throw new RingfenceError('Timeout', `Tenant ${name} is not ${until} after ${Math.round(timeoutMs / 1000)} s: ${missingOf(view)}`)
+      if (leftMs <= 0)
+        throw new RingfenceError(
+          'Timeout',
+          `Tenant ${name} is not ${until} after ${Math.round(timeoutMs / 1000)} s: ${missingOf(view)}`,
+        )
       await nap(wake.promise, Math.min(pollMs, leftMs), signal)
       // Events come in bursts: one look serves them all.
       wake = Promise.withResolvers<void>()
     }
-    throw new RingfenceError('Aborted', `Stopped waiting; the work on tenant ${name} goes on. Look with: ringfence tenant describe ${name}`)
+    throw new RingfenceError(
+      'Aborted',
+      `Stopped waiting; the work on tenant ${name} goes on. Look with: ringfence tenant describe ${name}`,
+    )
   } finally {
     ended.abort()
     await pumping

@@ -12,7 +12,8 @@ const yamlTypes = ['application/yaml', 'application/x-yaml', 'text/yaml']
 /** A bounded plain copy of a parsed body; `InvalidDocument` for what is too deep, too large or not plain. */
 export function plainBody(value: unknown): Json {
   const { json, problems } = plainJson(value)
-  if (json === undefined) throw new RingfenceError('InvalidDocument', 'The body is not a document that can be read.', { problems })
+  if (json === undefined)
+    throw new RingfenceError('InvalidDocument', 'The body is not a document that can be read.', { problems })
   return json
 }
 
@@ -39,7 +40,7 @@ export function acceptBodies(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     // An empty body of a route that needs none is no error: fetch sends the content type with it.
     if (body === '') return done(null, undefined)
-    json(request, body as string, (error, value) => {
+    void json(request, body as string, (error, value) => {
       if (error) return done(error)
       try {
         done(null, plainBody(value))

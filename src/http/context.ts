@@ -25,7 +25,10 @@ export interface RouteContext {
 
 export const byName = z.strictObject({ name: tenantName })
 /** Opaque cursors and limits of lists. */
-export const paging = { limit: z.coerce.number().int().min(1).max(500).default(100), after: z.string().min(1).max(512).optional() }
+export const paging = {
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  after: z.string().min(1).max(512).optional(),
+}
 
 export const conditional = {
   ifMatch: z.looseObject({ 'if-match': z.string().optional().describe('The ETag that was seen.') }),
@@ -56,5 +59,9 @@ export const more = {
   conflict: { 409: fault('Something else is there, or the world moved.') },
   stale: { 412: fault('The ETag sent is not the current one.') },
   unconditional: { 428: fault('Send If-Match, or force=true.') },
-  invalid: { 413: fault('The body is too large.'), 415: fault('Neither JSON nor YAML.'), 422: fault('The document is not valid; `problems` lists everything.') },
+  invalid: {
+    413: fault('The body is too large.'),
+    415: fault('Neither JSON nor YAML.'),
+    422: fault('The document is not valid; `problems` lists everything.'),
+  },
 } as const

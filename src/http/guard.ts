@@ -21,7 +21,8 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 export const sameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
 
 /** Pseudonym of whoever holds a token: stable for its life, and worthless for finding it. */
-export const pseudonymOf = (token: string): string => `operator:${digest(`actor:${token}`).toString('hex').slice(0, 16)}`
+export const pseudonymOf = (token: string): string =>
+  `operator:${digest(`actor:${token}`).toString('hex').slice(0, 16)}`
 
 /** Whether a Host header is on the list. An entry without port stands for every port of that name. */
 export function hostAllowed(host: string | undefined, allowed: readonly string[]): boolean {
@@ -57,7 +58,15 @@ export function guard(app: FastifyInstance, { token, allowedHosts, onDenied }: G
   }
   app.addHook('onRequest', async (request) => {
     if (!hostAllowed(request.headers.host, allowedHosts)) {
-      deny('foreign-host', request, new HttpProblem(421, 'Forbidden', 'This server does not answer for that Host. Use the address it was started on.'))
+      deny(
+        'foreign-host',
+        request,
+        new HttpProblem(
+          421,
+          'Forbidden',
+          'This server does not answer for that Host. Use the address it was started on.',
+        ),
+      )
     }
     if (originForeign(request, allowedHosts)) {
       deny('foreign-origin', request, new RingfenceError('Forbidden', 'Requests from another web origin are refused.'))
@@ -65,9 +74,17 @@ export function guard(app: FastifyInstance, { token, allowedHosts, onDenied }: G
     if (request.routeOptions.config?.open === true) return
     const sent = bearerOf(request)
     if (sent === undefined) {
-      deny('missing-token', request, new RingfenceError('Unauthenticated', 'Send the API token: Authorization: Bearer <token>.'))
+      deny(
+        'missing-token',
+        request,
+        new RingfenceError('Unauthenticated', 'Send the API token: Authorization: Bearer <token>.'),
+      )
     } else if (!sameSecret(sent, token)) {
-      deny('wrong-token', request, new RingfenceError('Unauthenticated', 'The API token is not the one of this server.'))
+      deny(
+        'wrong-token',
+        request,
+        new RingfenceError('Unauthenticated', 'The API token is not the one of this server.'),
+      )
     }
   })
 }

@@ -31,7 +31,9 @@ export const bodyDigestOf = (body: unknown): string =>
 
 /** Method, path, query and preconditions: what else than the body decides about the effect. */
 const routeOf = (request: FastifyRequest): string =>
-  [request.method, request.url, request.headers['if-match'] ?? '', request.headers['if-none-match'] ?? ''].join(' ').trimEnd()
+  [request.method, request.url, request.headers['if-match'] ?? '', request.headers['if-none-match'] ?? '']
+    .join(' ')
+    .trimEnd()
 
 /** Runs a write at most once per key; without a key it just runs. */
 export async function once(

@@ -32,14 +32,20 @@ export function describeRoutes(app: App, version: string): void {
       info: {
         title: 'Ringfence, platform plane',
         version,
-        description: 'Tenants of data and AI platforms: provisioned, proved, kept, and taken down. Errors are problem+json (RFC 9457) with a stable `code`.',
+        description:
+          'Tenants of data and AI platforms: provisioned, proved, kept, and taken down. Errors are problem+json (RFC 9457) with a stable `code`.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'From the 0600 file `token` of the data directory.' } } },
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer', description: 'From the 0600 file `token` of the data directory.' },
+        },
+      },
       security: [{ token: [] }],
       tags: ['tenants', 'plans', 'proofs', 'events', 'audit', 'platform'].map((name) => ({ name })),
     },
     transform: createJsonSchemaTransform({ schemaRegistry: components }),
-    transformObject: (input) => onlyUsed(createJsonSchemaTransformObject({ schemaRegistry: components })(input) as Described) as never,
+    transformObject: (input) =>
+      onlyUsed(createJsonSchemaTransformObject({ schemaRegistry: components })(input) as Described) as never,
   })
 }

@@ -39,7 +39,8 @@ export function problemOf(error: RingfenceError, requestId: string): ProblemDocu
     type: `urn:ringfence:error:${code}`,
     title: titleOf(code),
     status: error instanceof HttpProblem ? error.status : errorTraits[code].status,
-    detail: code === 'Internal' ? `An internal fault. The server's log has it under request id ${requestId}.` : error.message,
+    detail:
+      code === 'Internal' ? `An internal fault. The server's log has it under request id ${requestId}.` : error.message,
     code,
     requestId,
     ...(error.facts.problems ? { problems: error.facts.problems } : {}),
@@ -72,7 +73,7 @@ function validationProblems(error: FastifyError): RingfenceError {
 /** Brings whatever a handler, a hook or the framework threw into the one error type. */
 export function classify(error: unknown): RingfenceError {
   if (isRingfenceError(error)) return error
-  if (hasZodFastifySchemaValidationErrors(error)) return validationProblems(error as FastifyError)
+  if (hasZodFastifySchemaValidationErrors(error)) return validationProblems(error)
   const { statusCode, message } = error as Partial<FastifyError>
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
     return new HttpProblem(statusCode, 'Usage', message ?? 'The request is not valid.')
@@ -84,7 +85,8 @@ export function classify(error: unknown): RingfenceError {
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const classified = classify(error)
   const document = problemOf(classified, request.id)
-  if (document.status >= 500) request.log.error({ err: classified.cause ?? classified, code: classified.code }, 'request failed')
+  if (document.status >= 500)
+    request.log.error({ err: classified.cause ?? classified, code: classified.code }, 'request failed')
   if (classified.code === 'Unauthenticated') void reply.header('www-authenticate', 'Bearer realm="ringfence"')
   if (classified.facts.retryAfterMs !== undefined) {
     void reply.header('retry-after', String(Math.max(1, Math.ceil(classified.facts.retryAfterMs / 1000))))

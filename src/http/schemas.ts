@@ -26,7 +26,9 @@ export const problem = named(
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.enum(Object.keys(errorTraits) as [ErrorCode, ...ErrorCode[]]).describe('Stable; the only thing to branch on.'),
+    code: z
+      .enum(Object.keys(errorTraits) as [ErrorCode, ...ErrorCode[]])
+      .describe('Stable; the only thing to branch on.'),
     requestId: z.string(),
     problems: z.array(z.strictObject({ path: z.string(), reason: z.string(), fix: z.string() })).optional(),
   }),
@@ -76,7 +78,10 @@ export const tenantView = named(
 )
 
 const page = <S extends z.ZodType>(items: S) =>
-  z.strictObject({ items: z.array(items), next: z.string().optional().describe('Send as `after`; absent on the last page.') })
+  z.strictObject({
+    items: z.array(items),
+    next: z.string().optional().describe('Send as `after`; absent on the last page.'),
+  })
 
 export const tenantList = named('TenantList', page(tenantView))
 

@@ -59,14 +59,20 @@ function newApp(options: ServerOptions): App {
     requestTimeout: 30_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 128 },
-    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
   })
   // Response schemas describe and are tested; a stored document of an older schema must still be readable.
   app.setSerializerCompiler(() => JSON.stringify)
   // Documents are admitted by the control plane, which names every problem and the nearest known name.
-  app.setValidatorCompiler((route) => (route.httpPart === 'body' && route.url !== '/v1/prove' ? (value: unknown) => ({ value }) : validatorCompiler(route as never)))
+  app.setValidatorCompiler((route) =>
+    route.httpPart === 'body' && route.url !== '/v1/prove'
+      ? (value: unknown) => ({ value })
+      : validatorCompiler(route as never),
+  )
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
-  app.setNotFoundHandler((request, reply) => sendProblem(new RingfenceError('NotFound', 'There is no such route.'), request, reply))
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new RingfenceError('NotFound', 'There is no such route.'), request, reply),
+  )
   return app.withTypeProvider<RouteTypes>()
 }
 
@@ -74,7 +80,10 @@ function newApp(options: ServerOptions): App {
 function logRequests(app: App): void {
   app.addHook('onResponse', async (request, reply) => {
     const url = printable(request.routeOptions.url ?? request.url.split('?', 1)[0] ?? '')
-    request.log.info({ method: request.method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
+    request.log.info(
+      { method: request.method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'request',
+    )
   })
 }
 
@@ -82,13 +91,15 @@ function logRequests(app: App): void {
 export function createServer(options: ServerOptions): FastifyInstance {
   const { controlPlane, token, allowedHosts } = options
   const app = newApp(options)
-  const denied = denials(controlPlane, options.denialWindowMs ?? 10_000, (error) => app.log.error({ err: error }, 'denials not audited'))
+  const denied = denials(controlPlane, options.denialWindowMs ?? 10_000, (error) =>
+    app.log.error({ err: error }, 'denials not audited'),
+  )
   const closing = new AbortController()
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ ...securityHeaders, 'x-request-id': request.id })
   })
-  guard(app as unknown as FastifyInstance, { token, allowedHosts, onDenied: denied.count })
-  acceptBodies(app as unknown as FastifyInstance)
+  guard(app, { token, allowedHosts, onDenied: (reason, requestId) => denied.count(reason, requestId) })
+  acceptBodies(app)
   logRequests(app)
   app.addHook('preClose', async () => closing.abort())
   app.addHook('onClose', async () => denied.flush())
@@ -110,10 +121,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     eventRoutes(routes, context)
     routes.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()))
   })
-  return app as unknown as FastifyInstance
+  return app
 }
 
 /** Listens, on loopback unless told otherwise, and answers the base URL. Port 0 takes a free one. */
-export async function listen(app: FastifyInstance, { port, host = '127.0.0.1' }: { readonly port: number; readonly host?: string }): Promise<string> {
+export async function listen(
+  app: FastifyInstance,
+  { port, host = '127.0.0.1' }: { readonly port: number; readonly host?: string },
+): Promise<string> {
   return app.listen({ port, host })
 }

@@ -7,7 +7,6 @@ import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { RingfenceError } from '../../model/errors.ts'
 import { dataDirOf } from '../connection.ts'
-import type { ExitCode } from '../exit-codes.ts'
 import { say } from '../io.ts'
 import type { Io } from '../io.ts'
 
@@ -30,20 +29,26 @@ async function findKubectl(env: Io['env']): Promise<string> {
   const folders = [
     ...(assets === undefined || assets === '' ? [] : [assets]),
     ...(env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
-    join(cacheFolder('kubernetes', env as NodeJS.ProcessEnv), kubernetesVersion),
+    join(cacheFolder('kubernetes', env), kubernetesVersion),
   ]
   for (const folder of folders) {
     const path = join(folder, 'kubectl')
     if (await usable(path, constants.X_OK)) return path
   }
-  throw new RingfenceError('NotConfigured', 'There is no kubectl: none on PATH, and the embedded cluster has not fetched one yet.\nStart it with: ringfence up')
+  throw new RingfenceError(
+    'NotConfigured',
+    'There is no kubectl: none on PATH, and the embedded cluster has not fetched one yet.\nStart it with: ringfence up',
+  )
 }
 
 /** Runs kubectl and answers its exit code; 128 + the signal's number when it was killed, as a shell does. */
-export async function kubectl(io: Io, args: readonly string[], options: KubectlOptions): Promise<ExitCode | number> {
+export async function kubectl(io: Io, args: readonly string[], options: KubectlOptions): Promise<number> {
   const kubeconfig = join(dataDirOf(io, options), 'kubernetes', 'break-glass.kubeconfig')
   if (!(await usable(kubeconfig, constants.R_OK))) {
-    throw new RingfenceError('NotConfigured', `There is no embedded cluster here: no ${kubeconfig}.\nStart one with: ringfence up\nFor a cluster of your own, use kubectl with its own context.`)
+    throw new RingfenceError(
+      'NotConfigured',
+      `There is no embedded cluster here: no ${kubeconfig}.\nStart one with: ringfence up\nFor a cluster of your own, use kubectl with its own context.`,
+    )
   }
   const program = await findKubectl(io.env)
   if (options.verbose === true) say(io.stderr, `kubectl: ${program}, kubeconfig: ${kubeconfig}`)
@@ -52,7 +57,9 @@ export async function kubectl(io: Io, args: readonly string[], options: KubectlO
   io.signal.addEventListener('abort', stop, { once: true })
   try {
     return await new Promise<number>((resolve, reject) => {
-      child.once('error', (error) => reject(new RingfenceError('NotConfigured', `${program} cannot be run.`, {}, error)))
+      child.once('error', (error) =>
+        reject(new RingfenceError('NotConfigured', `${program} cannot be run.`, {}, error)),
+      )
       child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)))
     })
   } finally {

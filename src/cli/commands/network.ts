@@ -12,7 +12,10 @@ export async function connections(io: Io, dir: string): Promise<ExitCode> {
   const { connectionLines } = await import('../../prover/network/connection-lines.ts')
   const { objects, unreadable } = await readManifests(resolve(io.cwd, dir))
   const answer = connectionLines(objects)
-  const because = [...unreadable.map(({ what, why }) => `${what}: ${why}`), ...('undecided' in answer ? answer.undecided : [])]
+  const because = [
+    ...unreadable.map(({ what, why }) => `${what}: ${why}`),
+    ...('undecided' in answer ? answer.undecided : []),
+  ]
   if (because.length > 0 || !('lines' in answer)) {
     for (const reason of because) say(io.stderr, `undecided: ${printable(reason)}`)
     return exitCodes.notProved

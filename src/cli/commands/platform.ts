@@ -19,7 +19,12 @@ function localChecks(): readonly Check[] {
   return [
     current
       ? { name: 'node', status: 'ok', message: `Node ${process.versions.node}` }
-      : { name: 'node', status: 'failed', message: `Node ${process.versions.node} is too old`, fix: 'Start the command as bin/ringfence, which brings Node 24.' },
+      : {
+          name: 'node',
+          status: 'failed',
+          message: `Node ${process.versions.node} is too old`,
+          fix: 'Start the command as bin/ringfence, which brings Node 24.',
+        },
   ]
 }
 
@@ -41,7 +46,9 @@ export async function doctor(io: Io, options: Connected & Formatted): Promise<Ex
 }
 
 export async function ownVersion(): Promise<string> {
-  const manifest = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+  const manifest = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
   return manifest.version
 }
 
@@ -65,12 +72,17 @@ export async function version(io: Io, options: Connected & Formatted): Promise<E
   return exitCodes.done
 }
 
-export type AuditOptions = Connected & Formatted & { readonly tenant?: string; readonly after?: number; readonly limit: number }
+export type AuditOptions = Connected &
+  Formatted & { readonly tenant?: string; readonly after?: number; readonly limit: number }
 
 export async function listAudit(io: Io, options: AuditOptions): Promise<ExitCode> {
   const client = await connect(io, options)
   const { tenant, after, limit } = options
-  const page = await client.audit({ limit, ...(tenant === undefined ? {} : { tenant }), ...(after === undefined ? {} : { after: String(after) }) })
+  const page = await client.audit({
+    limit,
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(after === undefined ? {} : { after: String(after) }),
+  })
   const more = page.next === undefined ? '' : `\nMore with: ringfence audit list --after ${printable(page.next)}`
   await emit(io, options.output, {
     json: page,

@@ -12,7 +12,8 @@ import { emit } from '../output.ts'
 import type { FailOn } from '../program-proof.ts'
 import { reportText } from '../report.ts'
 
-export type ProveOptions = Connected & Formatted & { readonly manifests?: string; readonly tenantLabel?: string; readonly failOn: readonly FailOn[] }
+export type ProveOptions = Connected &
+  Formatted & { readonly manifests?: string; readonly tenantLabel?: string; readonly failOn: readonly FailOn[] }
 
 /** Nothing examined is not proved, whatever is allowed to fail. */
 export function exitOf({ verdicts, summary }: Report, failOn: readonly FailOn[]): ExitCode {
@@ -20,7 +21,12 @@ export function exitOf({ verdicts, summary }: Report, failOn: readonly FailOn[])
   return failOn.some((kind) => summary[kind] > 0) ? exitCodes.notProved : exitCodes.done
 }
 
-async function overManifests(io: Io, dir: string, names: readonly string[], tenantLabel: string | undefined): Promise<Report> {
+async function overManifests(
+  io: Io,
+  dir: string,
+  names: readonly string[],
+  tenantLabel: string | undefined,
+): Promise<Report> {
   const { readManifests, worldOfManifests } = await import('../../prover/manifests/index.ts')
   const { prove: judge } = await import('../../prover/prove.ts')
   const manifests = await readManifests(resolve(io.cwd, dir))
@@ -30,10 +36,17 @@ async function overManifests(io: Io, dir: string, names: readonly string[], tena
 export async function prove(io: Io, names: readonly string[], options: ProveOptions): Promise<ExitCode> {
   const { manifests, tenantLabel, failOn } = options
   if (manifests === undefined && tenantLabel !== undefined) {
-    throw new RingfenceError('Usage', '--tenant-label goes with --manifests; a live proof takes the tenants from the registry.')
+    throw new RingfenceError(
+      'Usage',
+      '--tenant-label goes with --manifests; a live proof takes the tenants from the registry.',
+    )
   }
-  if (manifests !== undefined && options.server !== undefined) throw new RingfenceError('Usage', 'Give --manifests or --server, not both.')
-  const report = manifests === undefined ? await (await connect(io, options)).prove(names) : await overManifests(io, manifests, names, tenantLabel)
+  if (manifests !== undefined && options.server !== undefined)
+    throw new RingfenceError('Usage', 'Give --manifests or --server, not both.')
+  const report =
+    manifests === undefined
+      ? await (await connect(io, options)).prove(names)
+      : await overManifests(io, manifests, names, tenantLabel)
   await emit(io, options.output, { json: report, human: () => reportText(report, styleFor(io.stdout, io.env)) })
   return exitOf(report, failOn)
 }

@@ -16,20 +16,33 @@ import { waitFor } from '../wait.ts'
 export type DeleteOptions = Connected & Formatted & Waiting & { readonly confirm?: string }
 
 const kept = ({ spec }: TenantView): string =>
-  spec.lifecycle.retain.length === 0 ? 'Its data is removed with it.' : `Kept, by its retain rules: ${spec.lifecycle.retain.map(printable).join(', ')}.`
+  spec.lifecycle.retain.length === 0
+    ? 'Its data is removed with it.'
+    : `Kept, by its retain rules: ${spec.lifecycle.retain.map(printable).join(', ')}.`
 
 /** What was typed; on a terminal only, since a pipe cannot mean it. */
 async function askName(io: Io, view: TenantView): Promise<string> {
   const { name } = view.metadata
   if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
-    throw new RingfenceError('Usage', `Removing a tenant must be confirmed by its name: ringfence tenant delete ${name} --confirm ${name}`)
+    throw new RingfenceError(
+      'Usage',
+      `Removing a tenant must be confirmed by its name: ringfence tenant delete ${name} --confirm ${name}`,
+    )
   }
   const names = Object.entries(view.status.names).map(([what, value]) => `  ${printable(what)}: ${printable(value)}`)
-  say(io.stderr, [`This removes tenant ${printable(name)} and all that was made for it:`, ...names, kept(view)].join('\n'))
+  say(
+    io.stderr,
+    [`This removes tenant ${printable(name)} and all that was made for it:`, ...names, kept(view)].join('\n'),
+  )
   const { isCancel, text } = await import('@clack/prompts')
   const screen = new PassThrough()
   screen.on('data', (chunk: Buffer) => io.stderr.write(chunk.toString()))
-  const typed = await text({ message: `Type ${printable(name)} to remove it`, input: io.stdin, output: screen, signal: io.signal })
+  const typed = await text({
+    message: `Type ${printable(name)} to remove it`,
+    input: io.stdin,
+    output: screen,
+    signal: io.signal,
+  })
   if (isCancel(typed)) throw new RingfenceError('Aborted', 'Nothing was removed.')
   return typed
 }
@@ -38,13 +51,22 @@ export async function deleteTenant(io: Io, name: string, options: DeleteOptions)
   const client = await connect(io, options)
   const view = await client.get(name)
   const typed = options.confirm ?? (await askName(io, view))
-  if (typed !== name) throw new RingfenceError('Usage', `That is not the name of the tenant, ${name}. Nothing was removed.`)
+  if (typed !== name)
+    throw new RingfenceError('Usage', `That is not the name of the tenant, ${name}. Nothing was removed.`)
   const sinceMs = Date.now()
   const removing = await client.remove(name, typed)
   if (options.wait === true) {
     const shown = progress(io, sinceMs)
     try {
-      await waitFor(client, { name, until: 'gone', generation: 0, timeoutMs: options.timeout, signal: io.signal, onView: shown.view, onEvent: shown.event })
+      await waitFor(client, {
+        name,
+        until: 'gone',
+        generation: 0,
+        timeoutMs: options.timeout,
+        signal: io.signal,
+        onView: shown.view,
+        onEvent: shown.event,
+      })
     } finally {
       shown.end()
     }

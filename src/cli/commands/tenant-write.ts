@@ -30,11 +30,25 @@ const commandText: { readonly [outcome in Written['outcome']]: string } = {
 }
 
 /** Waits with progress; answers the tenant as it then is. */
-async function waitReady(io: Io, client: ApiClient, view: TenantView, timeoutMs: number, sinceMs: number): Promise<TenantView> {
+async function waitReady(
+  io: Io,
+  client: ApiClient,
+  view: TenantView,
+  timeoutMs: number,
+  sinceMs: number,
+): Promise<TenantView> {
   const shown = progress(io, sinceMs)
   const { name, generation } = view.metadata
   try {
-    const reached = await waitFor(client, { name, until: 'ready', generation, timeoutMs, signal: io.signal, onView: shown.view, onEvent: shown.event })
+    const reached = await waitFor(client, {
+      name,
+      until: 'ready',
+      generation,
+      timeoutMs,
+      signal: io.signal,
+      onView: shown.view,
+      onEvent: shown.event,
+    })
     return reached ?? view
   } finally {
     shown.end()
@@ -46,18 +60,30 @@ function outcomeLines({ tenant, outcome }: Written, waited: boolean): string {
   const { phase, conditions, proof } = tenant.status
   const first = `tenant/${printable(name)} ${commandText[outcome]}`
   if (!waited) return first
-  const isolation = proof === undefined ? '' : `: ${proof.proved} claims proved, ${proof.refuted} refuted, ${proof.undecided} undecided`
+  const isolation =
+    proof === undefined ? '' : `: ${proof.proved} claims proved, ${proof.refuted} refuted, ${proof.undecided} undecided`
   const told = conditions.filter(({ type }) => type === 'Ready').map(({ message }) => `\n  ${printable(message)}`)
   return `${first}\ntenant/${printable(name)} is ${phase}${isolation}${told.join('')}`
 }
 
 /** Ready but refuted is not success: the way in is open. What is undecided is told, and left to `prove` to fail on. */
-const waitedExit = ({ status: { proof } }: TenantView): ExitCode => ((proof?.refuted ?? 0) > 0 ? exitCodes.notProved : exitCodes.done)
+const waitedExit = ({ status: { proof } }: TenantView): ExitCode =>
+  (proof?.refuted ?? 0) > 0 ? exitCodes.notProved : exitCodes.done
 
-async function finish(io: Io, client: ApiClient, written: readonly Written[], options: Formatted & Waiting, sinceMs: number): Promise<ExitCode> {
+async function finish(
+  io: Io,
+  client: ApiClient,
+  written: readonly Written[],
+  options: Formatted & Waiting,
+  sinceMs: number,
+): Promise<ExitCode> {
   const done: Written[] = []
   for (const one of written) {
-    done.push(options.wait === true ? { ...one, tenant: await waitReady(io, client, one.tenant, options.timeout, sinceMs) } : one)
+    done.push(
+      options.wait === true
+        ? { ...one, tenant: await waitReady(io, client, one.tenant, options.timeout, sinceMs) }
+        : one,
+    )
   }
   const views = done.map(({ tenant }) => tenant)
   await emit(io, options.output, {
@@ -98,19 +124,30 @@ async function readPlan(io: Io, file: string): Promise<{ document: unknown; basi
   try {
     plan = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new RingfenceError('Usage', `${path} cannot be read as a plan. Make one with: ringfence tenant plan -f FILE --out ${file}`, {}, error)
+    throw new RingfenceError(
+      'Usage',
+      `${path} cannot be read as a plan. Make one with: ringfence tenant plan -f FILE --out ${file}`,
+      {},
+      error,
+    )
   }
   if (!isObject(plan) || typeof plan['basis'] !== 'string' || !isObject(plan['document'])) {
-    throw new RingfenceError('Usage', `${path} is not a plan. Make one with: ringfence tenant plan -f FILE --out ${file}`)
+    throw new RingfenceError(
+      'Usage',
+      `${path} is not a plan. Make one with: ringfence tenant plan -f FILE --out ${file}`,
+    )
   }
   return { document: plan['document'], basis: plan['basis'] }
 }
 
-export type ApplyOptions = Connected & Formatted & Waiting & { readonly file?: readonly string[]; readonly plan?: string }
+export type ApplyOptions = Connected &
+  Formatted &
+  Waiting & { readonly file?: readonly string[]; readonly plan?: string }
 
 export async function applyTenants(io: Io, options: ApplyOptions): Promise<ExitCode> {
   const { file: files = [], plan } = options
-  if ((files.length === 0) === (plan === undefined)) throw new RingfenceError('Usage', 'Say what to apply: either -f FILE or --plan FILE.')
+  if ((files.length === 0) === (plan === undefined))
+    throw new RingfenceError('Usage', 'Say what to apply: either -f FILE or --plan FILE.')
   const sinceMs = Date.now()
   if (plan !== undefined) {
     const saved = await readPlan(io, plan)
@@ -129,9 +166,11 @@ export type PlanOptions = Connected & Formatted & { readonly file?: readonly str
 /** Plans documents, or a tenant as it is. Exit 3 when the planned state would not be proved isolated. */
 export async function planTenants(io: Io, name: string | undefined, options: PlanOptions): Promise<ExitCode> {
   const { file: files = [], out } = options
-  if ((files.length === 0) === (name === undefined)) throw new RingfenceError('Usage', 'Say what to plan: either -f FILE or the name of a tenant.')
+  if ((files.length === 0) === (name === undefined))
+    throw new RingfenceError('Usage', 'Say what to plan: either -f FILE or the name of a tenant.')
   const documents = (await Promise.all(files.map((file) => readDocuments(io, file)))).flat()
-  if (out !== undefined && documents.length > 1) throw new RingfenceError('Usage', '--out takes one plan; give one document.')
+  if (out !== undefined && documents.length > 1)
+    throw new RingfenceError('Usage', '--out takes one plan; give one document.')
   const client = await connect(io, options)
   const plans: PlanView[] = name === undefined ? [] : [await client.planTenant(name)]
   for (const document of documents) plans.push(await client.plan(document))
@@ -143,8 +182,13 @@ export async function planTenants(io: Io, name: string | undefined, options: Pla
   await emit(io, options.output, {
     json: plans.length === 1 ? plans[0] : { items: plans },
     names: plans.map(({ tenant }) => `tenant/${tenant}`),
-    human: () => plans.map((plan) => `${planText(plan, style)}\n\n${style.bold('Isolation of the planned state')}\n${reportText(plan.report, style)}`).join('\n\n'),
+    human: () =>
+      plans
+        .map(
+          (plan) =>
+            `${planText(plan, style)}\n\n${style.bold('Isolation of the planned state')}\n${reportText(plan.report, style)}`,
+        )
+        .join('\n\n'),
   })
   return plans.some(({ report }) => report.summary.refuted > 0) ? exitCodes.notProved : exitCodes.done
 }
-

@@ -5,7 +5,11 @@ import type { Style } from '../io.ts'
 import { table } from '../table.ts'
 
 const paintOf = (type: ProgressEvent['type'], style: Style): ((text: string) => string) =>
-  type === 'warning' || type === 'drift' ? style.yellow : type === 'phase' || type === 'proof' ? style.bold : (text) => text
+  type === 'warning' || type === 'drift'
+    ? style.yellow
+    : type === 'phase' || type === 'proof'
+      ? style.bold
+      : (text) => text
 
 /** `12:00:01Z acme-corp step Created compute: namespace acme-corp`. */
 export function eventLine(event: ProgressEvent, style: Style): string {

@@ -4,14 +4,23 @@ import type { Json } from '../../model/json.ts'
 import { excerpt, printable } from '../../model/printable.ts'
 import type { Style } from '../io.ts'
 
-const marks: { readonly [verb in StepVerb]: string } = { create: '+', update: '~', replace: '±', delete: '-', adopt: '>', release: '<', none: ' ' }
+const marks: { readonly [verb in StepVerb]: string } = {
+  create: '+',
+  update: '~',
+  replace: '±',
+  delete: '-',
+  adopt: '>',
+  release: '<',
+  none: ' ',
+}
 
 const paintOf = (verb: StepVerb, destructive: boolean, style: Style): ((text: string) => string) => {
   if (destructive) return style.red
   return verb === 'create' || verb === 'adopt' ? style.green : verb === 'none' ? style.dim : style.yellow
 }
 
-const shown = (value: Json | undefined): string => (value === undefined ? '(absent)' : excerpt(JSON.stringify(value), 120))
+const shown = (value: Json | undefined): string =>
+  value === undefined ? '(absent)' : excerpt(JSON.stringify(value), 120)
 
 const counted = (plan: PlanView): string => {
   const of = (verb: StepVerb): number => plan.steps.filter((step) => step.verb === verb).length
@@ -23,17 +32,29 @@ const counted = (plan: PlanView): string => {
 }
 
 /** Whether applying the plan would change anything. */
-export const isNoop = (plan: PlanView): boolean => plan.steps.every(({ verb }) => verb === 'none') && plan.blocked.length === 0
+export const isNoop = (plan: PlanView): boolean =>
+  plan.steps.every(({ verb }) => verb === 'none') && plan.blocked.length === 0
 
 /** The steps and what is in their way; objects that are up to date are only counted. */
 export function planText(plan: PlanView, style: Style): string {
   const steps = plan.steps
     .filter(({ verb }) => verb !== 'none')
     .flatMap(({ verb, kind, externalName, destructive, drift, why }) => [
-      paintOf(verb, destructive, style)(`${marks[verb]} ${verb.padEnd(7)} ${printable(kind)} ${printable(externalName)}${destructive ? '  destructive' : ''}`),
+      paintOf(
+        verb,
+        destructive,
+        style,
+      )(
+        `${marks[verb]} ${verb.padEnd(7)} ${printable(kind)} ${printable(externalName)}${destructive ? '  destructive' : ''}`,
+      ),
       ...(why === '' ? [] : [style.dim(`            ${printable(why)}`)]),
-      ...drift.map(({ path, from, to, how }) => `            ${printable(path)}: ${shown(from)} → ${shown(to)}${how === 'update' ? '' : ` (${how})`}`),
+      ...drift.map(
+        ({ path, from, to, how }) =>
+          `            ${printable(path)}: ${shown(from)} → ${shown(to)}${how === 'update' ? '' : ` (${how})`}`,
+      ),
     ])
-  const blocked = plan.blocked.map(({ address, reason, message }) => style.yellow(`! blocked ${printable(address)}: ${printable(message)} (${printable(reason)})`))
+  const blocked = plan.blocked.map(({ address, reason, message }) =>
+    style.yellow(`! blocked ${printable(address)}: ${printable(message)} (${printable(reason)})`),
+  )
   return [style.bold(`Plan for tenant ${printable(plan.tenant)}`), ...steps, ...blocked, counted(plan)].join('\n')
 }

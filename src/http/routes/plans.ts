@@ -22,12 +22,33 @@ function planning(app: App, context: RouteContext): void {
   const { controlPlane } = context
   app.post(
     '/v1/plan',
-    { schema: { operationId: 'planDocument', summary: 'Plan a document', description: 'Writes nothing.', tags: ['plans'], consumes: documents, body: tenant, response: { 200: planView, ...refusals, ...more.conflict, ...more.invalid } } },
+    {
+      schema: {
+        operationId: 'planDocument',
+        summary: 'Plan a document',
+        description: 'Writes nothing.',
+        tags: ['plans'],
+        consumes: documents,
+        body: tenant,
+        response: { 200: planView, ...refusals, ...more.conflict, ...more.invalid },
+      },
+    },
     async (request) => controlPlane.plan(request.body, context.callerOf(request)),
   )
   app.post(
     '/v1/tenants/:name/plan',
-    { schema: { operationId: 'planTenant', summary: 'Plan a tenant', description: 'The document in the body, or without one the tenant as it is: then the plan shows its drift.', tags: ['plans'], params: byName, consumes: documents, body: tenant.optional(), response: { 200: planView, ...refusals, ...more.notFound, ...more.conflict, ...more.invalid } } },
+    {
+      schema: {
+        operationId: 'planTenant',
+        summary: 'Plan a tenant',
+        description: 'The document in the body, or without one the tenant as it is: then the plan shows its drift.',
+        tags: ['plans'],
+        params: byName,
+        consumes: documents,
+        body: tenant.optional(),
+        response: { 200: planView, ...refusals, ...more.notFound, ...more.conflict, ...more.invalid },
+      },
+    },
     async (request) => {
       const { name } = request.params
       checkName(request.body, name)
@@ -37,7 +58,18 @@ function planning(app: App, context: RouteContext): void {
   )
   app.post(
     '/v1/plans/apply',
-    { schema: { operationId: 'applyPlan', summary: 'Apply a plan', description: 'Answers WorldMoved, and changes nothing, when it is not the world of the plan any more.', tags: ['plans'], headers: conditional.keyed, consumes: documents, body: planToApply, response: { 200: tenantView, ...refusals, ...more.conflict, ...more.invalid } } },
+    {
+      schema: {
+        operationId: 'applyPlan',
+        summary: 'Apply a plan',
+        description: 'Answers WorldMoved, and changes nothing, when it is not the world of the plan any more.',
+        tags: ['plans'],
+        headers: conditional.keyed,
+        consumes: documents,
+        body: planToApply,
+        response: { 200: tenantView, ...refusals, ...more.conflict, ...more.invalid },
+      },
+    },
     async (request, reply) => {
       const caller = context.callerOf(request)
       const { document, basis } = planOf.parse(request.body)
@@ -58,7 +90,16 @@ export function planRoutes(app: App, context: RouteContext): void {
   planning(app, context)
   app.post(
     '/v1/prove',
-    { schema: { operationId: 'prove', summary: 'Prove isolation, live', description: 'Over what the backends say now; all tenants when none is named.', tags: ['proofs'], body: z.strictObject({ tenants: z.array(tenantName).max(10_000).default([]) }).nullish(), response: { 200: report, ...refusals, ...more.notFound } } },
+    {
+      schema: {
+        operationId: 'prove',
+        summary: 'Prove isolation, live',
+        description: 'Over what the backends say now; all tenants when none is named.',
+        tags: ['proofs'],
+        body: z.strictObject({ tenants: z.array(tenantName).max(10_000).default([]) }).nullish(),
+        response: { 200: report, ...refusals, ...more.notFound },
+      },
+    },
     async (request) => context.controlPlane.prove(request.body?.tenants ?? [], context.callerOf(request)),
   )
 }

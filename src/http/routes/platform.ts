@@ -8,28 +8,68 @@ import { auditList, checks, version } from '../schemas.ts'
 export function platformRoutes(app: App, { controlPlane }: RouteContext): void {
   app.get(
     '/healthz',
-    { config: { open: true }, schema: { operationId: 'health', summary: 'Whether the server answers', tags: ['platform'], security: [], response: { 200: { description: 'ok', content: { 'text/plain': { schema: z.literal('ok') } } } } } },
+    {
+      config: { open: true },
+      schema: {
+        operationId: 'health',
+        summary: 'Whether the server answers',
+        tags: ['platform'],
+        security: [],
+        response: { 200: { description: 'ok', content: { 'text/plain': { schema: z.literal('ok') } } } },
+      },
+    },
     (_request, reply) => reply.type('text/plain; charset=utf-8').serializer(String).send('ok'),
   )
   app.get(
     '/v1/version',
-    { schema: { operationId: 'version', summary: 'Versions', tags: ['platform'], response: { 200: version, ...refusals } } },
+    {
+      schema: {
+        operationId: 'version',
+        summary: 'Versions',
+        tags: ['platform'],
+        response: { 200: version, ...refusals },
+      },
+    },
     (_request, reply) => reply.send(controlPlane.version()),
   )
   app.get(
     '/v1/doctor',
-    { schema: { operationId: 'doctor', summary: 'Check the control plane and its backends', tags: ['platform'], response: { 200: checks, ...refusals } } },
+    {
+      schema: {
+        operationId: 'doctor',
+        summary: 'Check the control plane and its backends',
+        tags: ['platform'],
+        response: { 200: checks, ...refusals },
+      },
+    },
     async () => ({ checks: [...(await controlPlane.doctor())] }),
   )
   app.get(
     '/v1/audit',
-    { schema: { operationId: 'listAudit', summary: 'Read the audit log', description: 'Oldest first; `after` is a sequence number.', tags: ['audit'], querystring: z.strictObject({ tenant: tenantName.optional(), limit: paging.limit, after: z.coerce.number().int().min(0).optional() }), response: { 200: auditList, ...refusals, ...more.notFound } } },
+    {
+      schema: {
+        operationId: 'listAudit',
+        summary: 'Read the audit log',
+        description: 'Oldest first; `after` is a sequence number.',
+        tags: ['audit'],
+        querystring: z.strictObject({
+          tenant: tenantName.optional(),
+          limit: paging.limit,
+          after: z.coerce.number().int().min(0).optional(),
+        }),
+        response: { 200: auditList, ...refusals, ...more.notFound },
+      },
+    },
     async (request, reply) => {
       const { tenant, limit, after } = request.query
-      const page = await controlPlane.audit({ limit, ...(tenant ? { tenant } : {}), ...(after === undefined ? {} : { after }) })
+      const page = await controlPlane.audit({
+        limit,
+        ...(tenant ? { tenant } : {}),
+        ...(after === undefined ? {} : { after }),
+      })
       if (page.next !== undefined) {
         const next = new URLSearchParams({ limit: String(limit), after: page.next, ...(tenant ? { tenant } : {}) })
-        void reply.header('link', `</v1/audit?${next}>; rel="next"`)
+        void reply.header('link', `</v1/audit?${next.toString()}>; rel="next"`)
       }
       return reply.send(page)
     },

@@ -33,12 +33,22 @@ export function checkName(body: unknown, name: string): void {
   const metadata = isObject(body) ? body['metadata'] : undefined
   const named = isObject(metadata) ? metadata['name'] : undefined
   if (typeof named !== 'string' || named === name) return
-  const problems = [{ path: '/metadata/name', reason: 'is not the tenant of the URL', fix: `Write ${name}, or use the URL of the other tenant.` }]
+  const problems = [
+    {
+      path: '/metadata/name',
+      reason: 'is not the tenant of the URL',
+      fix: `Write ${name}, or use the URL of the other tenant.`,
+    },
+  ]
   throw new RingfenceError('InvalidDocument', 'The document is about another tenant than the URL.', { problems })
 }
 
 /** The version that an If-Match allows to write over, or a refusal. Only `*` and lists need to look first. */
-async function versionToMatch(request: FastifyRequest, name: string, context: RouteContext): Promise<string | undefined> {
+async function versionToMatch(
+  request: FastifyRequest,
+  name: string,
+  context: RouteContext,
+): Promise<string | undefined> {
   const condition = tagsOf(request, 'if-match')
   if (condition === undefined) return undefined
   if (condition !== '*' && condition.length === 1) return condition[0]
@@ -51,14 +61,18 @@ async function versionToMatch(request: FastifyRequest, name: string, context: Ro
 }
 
 const stale = (name: string): RingfenceError =>
-  new RingfenceError('PreconditionFailed', `Tenant ${name} is not at the version of If-Match. Read it again and decide anew.`)
+  new RingfenceError(
+    'PreconditionFailed',
+    `Tenant ${name} is not at the version of If-Match. Read it again and decide anew.`,
+  )
 
 /** A version that is not current is HTTP's 412 where the caller sent a condition. */
 async function conditionally<T>(name: string, ifMatch: string | undefined, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {
-    if (ifMatch !== undefined && isRingfenceError(error) && (error.code === 'Conflict' || error.code === 'NotFound')) throw stale(name)
+    if (ifMatch !== undefined && isRingfenceError(error) && (error.code === 'Conflict' || error.code === 'NotFound'))
+      throw stale(name)
     throw error
   }
 }
@@ -72,14 +86,19 @@ async function put(request: FastifyRequest, name: string, force: boolean, contex
   const caller = context.callerOf(request)
   const ifMatch = await versionToMatch(request, name, context)
   if (ifMatch !== undefined || force) {
-    const { tenant: view, outcome } = await conditionally(name, ifMatch, () => controlPlane.apply(request.body, caller, ifMatch))
+    const { tenant: view, outcome } = await conditionally(name, ifMatch, () =>
+      controlPlane.apply(request.body, caller, ifMatch),
+    )
     return answer(view, outcome)
   }
   const onlyCreate = tagsOf(request, 'if-none-match') !== undefined
   const exists = (): RingfenceError =>
     onlyCreate
       ? new RingfenceError('PreconditionFailed', `Tenant ${name} exists already.`)
-      : new RingfenceError('PreconditionRequired', `Tenant ${name} exists with other content. Send If-Match with its ETag, or force=true.`)
+      : new RingfenceError(
+          'PreconditionRequired',
+          `Tenant ${name} exists with other content. Send If-Match with its ETag, or force=true.`,
+        )
   try {
     const { tenant: view, created } = await controlPlane.create(request.body, caller)
     if (!created && onlyCreate) throw exists()
@@ -96,26 +115,43 @@ function reads(app: App, context: RouteContext): void {
   const { controlPlane } = context
   app.get(
     '/v1/tenants',
-    { schema: { operationId: 'listTenants', summary: 'List tenants', tags: ['tenants'], querystring: z.strictObject({ phase: z.enum(phases).optional(), ...paging }), response: { 200: tenantList, ...refusals } } },
+    {
+      schema: {
+        operationId: 'listTenants',
+        summary: 'List tenants',
+        tags: ['tenants'],
+        querystring: z.strictObject({ phase: z.enum(phases).optional(), ...paging }),
+        response: { 200: tenantList, ...refusals },
+      },
+    },
     async (request, reply) => {
       const { phase, limit, after } = request.query
       const page = await controlPlane.list({ limit, ...(phase ? { phase } : {}), ...(after ? { after } : {}) })
       if (page.next !== undefined) {
         const next = new URLSearchParams({ limit: String(limit), after: page.next, ...(phase ? { phase } : {}) })
-        void reply.header('link', `</v1/tenants?${next}>; rel="next"`)
+        void reply.header('link', `</v1/tenants?${next.toString()}>; rel="next"`)
       }
       return reply.send(page)
     },
   )
   app.get(
     '/v1/tenants/:name',
-    { schema: { operationId: 'getTenant', summary: 'Read one tenant', tags: ['tenants'], params: byName, response: { 200: tenantView, 304: unchanged, ...refusals, ...more.notFound } } },
+    {
+      schema: {
+        operationId: 'getTenant',
+        summary: 'Read one tenant',
+        tags: ['tenants'],
+        params: byName,
+        response: { 200: tenantView, 304: unchanged, ...refusals, ...more.notFound },
+      },
+    },
     async (request, reply) => {
       const view = await controlPlane.get(request.params.name)
       const condition = tagsOf(request, 'if-none-match')
       const etag = etagOf(view.metadata.resourceVersion)
       // The tag is that of spec and labels; a status that moved on is still sent, so only `status` readers poll in full.
-      if (condition !== undefined && matches(condition, view.metadata.resourceVersion)) return reply.code(304).header('etag', etag).send()
+      if (condition !== undefined && matches(condition, view.metadata.resourceVersion))
+        return reply.code(304).header('etag', etag).send()
       return reply.header('etag', etag).send(view)
     },
   )
@@ -125,7 +161,18 @@ function writes(app: App, context: RouteContext): void {
   const { controlPlane } = context
   app.post(
     '/v1/tenants',
-    { schema: { operationId: 'createTenant', summary: 'Create a tenant', description: 'The same content again is a no-op (200); other content is AlreadyExists.', tags: ['tenants'], headers: conditional.keyed, consumes: documents, body: tenant, response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.invalid } } },
+    {
+      schema: {
+        operationId: 'createTenant',
+        summary: 'Create a tenant',
+        description: 'The same content again is a no-op (200); other content is AlreadyExists.',
+        tags: ['tenants'],
+        headers: conditional.keyed,
+        consumes: documents,
+        body: tenant,
+        response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.invalid },
+      },
+    },
     async (request, reply) => {
       const caller = context.callerOf(request)
       const made = await once(controlPlane, caller, request, reply, async () => {
@@ -137,7 +184,28 @@ function writes(app: App, context: RouteContext): void {
   )
   app.put(
     '/v1/tenants/:name',
-    { schema: { operationId: 'putTenant', summary: 'Create or replace a tenant', description: put428, tags: ['tenants'], params: byName, querystring: z.strictObject({ force: z.enum(['true', 'false']).default('false') }), headers: conditional.write, consumes: documents, body: tenant, response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.stale, ...more.unconditional, ...more.invalid } } },
+    {
+      schema: {
+        operationId: 'putTenant',
+        summary: 'Create or replace a tenant',
+        description: put428,
+        tags: ['tenants'],
+        params: byName,
+        querystring: z.strictObject({ force: z.enum(['true', 'false']).default('false') }),
+        headers: conditional.write,
+        consumes: documents,
+        body: tenant,
+        response: {
+          200: tenantView,
+          201: tenantView,
+          ...refusals,
+          ...more.conflict,
+          ...more.stale,
+          ...more.unconditional,
+          ...more.invalid,
+        },
+      },
+    },
     async (request, reply) => {
       const { name } = request.params
       checkName(request.body, name)
@@ -145,9 +213,24 @@ function writes(app: App, context: RouteContext): void {
       return sendTenant(reply, await once(controlPlane, context.callerOf(request), request, reply, run))
     },
   )
+}
+
+function removal(app: App, context: RouteContext): void {
+  const { controlPlane } = context
   app.delete(
     '/v1/tenants/:name',
-    { schema: { operationId: 'deleteTenant', summary: 'Ask for the removal of a tenant', description: 'Answers 202 at once; progress comes as events. `confirm` repeats the name. If-Match is optional.', tags: ['tenants'], params: byName, querystring: z.strictObject({ confirm: z.string().max(64) }), headers: conditional.write, response: { 202: tenantView, ...refusals, ...more.notFound, ...more.conflict, ...more.stale } } },
+    {
+      schema: {
+        operationId: 'deleteTenant',
+        summary: 'Ask for the removal of a tenant',
+        description: 'Answers 202 at once; progress comes as events. `confirm` repeats the name. If-Match is optional.',
+        tags: ['tenants'],
+        params: byName,
+        querystring: z.strictObject({ confirm: z.string().max(64) }),
+        headers: conditional.write,
+        response: { 202: tenantView, ...refusals, ...more.notFound, ...more.conflict, ...more.stale },
+      },
+    },
     async (request, reply) => {
       const { name } = request.params
       const { confirm } = request.query
@@ -167,7 +250,11 @@ const put428 =
   'With If-Match it replaces that version, with force=true whatever is there, with `If-None-Match: *` it only creates. Without any of them it creates or confirms, and answers 428 where it would overwrite.'
 
 /** A tenant that is not there stays 404 for DELETE; only another version is a failed condition. */
-async function removeIf(name: string, ifMatch: string | undefined, run: () => Promise<TenantView>): Promise<TenantView> {
+async function removeIf(
+  name: string,
+  ifMatch: string | undefined,
+  run: () => Promise<TenantView>,
+): Promise<TenantView> {
   try {
     return await run()
   } catch (error) {
@@ -179,4 +266,5 @@ async function removeIf(name: string, ifMatch: string | undefined, run: () => Pr
 export function tenantRoutes(app: App, context: RouteContext): void {
   reads(app, context)
   writes(app, context)
+  removal(app, context)
 }

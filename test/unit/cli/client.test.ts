@@ -8,7 +8,11 @@ import { token } from './support.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, attempt: number) => void
 const servers: Server[] = []
-afterEach(() => Promise.all(servers.splice(0).map((server) => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))))))
+afterEach(() =>
+  Promise.all(
+    servers.splice(0).map((server) => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)))),
+  ),
+)
 
 /** A server that answers as the handler says, and what it was asked. */
 async function backend(handler: Handler) {
@@ -29,7 +33,11 @@ const drop: Handler = (request) => request.socket.destroy()
 
 describe('repeating', () => {
   test('a write whose answer was lost is sent again under the same key', async () => {
-    const { asked, client } = await backend((request, response, attempt) => (attempt < 3 ? drop(request, response, attempt) : json(response, 201, { metadata: { name: 'acme' } }, { 'ringfence-outcome': 'created' })))
+    const { asked, client } = await backend((request, response, attempt) =>
+      attempt < 3
+        ? drop(request, response, attempt)
+        : json(response, 201, { metadata: { name: 'acme' } }, { 'ringfence-outcome': 'created' }),
+    )
     expect(await client.create({})).toMatchObject({ outcome: 'created' })
     const keys = asked.map(({ headers }) => headers['idempotency-key'])
     expect(keys).toHaveLength(3)
@@ -54,7 +62,11 @@ describe('repeating', () => {
     expect(asked).toHaveLength(2)
   })
   test('a read is repeated when the server asks to come back, and never when it refused', async () => {
-    const busy = await backend((_request, response, attempt) => (attempt === 1 ? json(response, 429, { code: 'RateLimited', detail: 'later' }) : json(response, 200, { items: [] })))
+    const busy = await backend((_request, response, attempt) =>
+      attempt === 1
+        ? json(response, 429, { code: 'RateLimited', detail: 'later' })
+        : json(response, 200, { items: [] }),
+    )
     expect(await busy.client.list({})).toEqual({ items: [] })
     const refusing = await backend((_request, response) => json(response, 403, { code: 'Forbidden', detail: 'no' }))
     await expect(refusing.client.list({})).rejects.toMatchObject({ code: 'Forbidden' })
@@ -65,8 +77,14 @@ describe('repeating', () => {
 describe('answers', () => {
   test('a problem becomes the error that it was, with its problems', async () => {
     const problems = [{ path: '/spec', reason: 'r', fix: 'f' }]
-    const { client } = await backend((_request, response) => json(response, 422, { code: 'InvalidDocument', detail: 'bad', problems }))
-    await expect(client.plan({})).rejects.toMatchObject({ code: 'InvalidDocument', message: 'bad', facts: { problems } })
+    const { client } = await backend((_request, response) =>
+      json(response, 422, { code: 'InvalidDocument', detail: 'bad', problems }),
+    )
+    await expect(client.plan({})).rejects.toMatchObject({
+      code: 'InvalidDocument',
+      message: 'bad',
+      facts: { problems },
+    })
   })
   test.each([
     ['not JSON', '<html>'],
@@ -78,7 +96,9 @@ describe('answers', () => {
   })
   test('a redirect is not followed, so the token goes nowhere else', async () => {
     const other = await backend((_request, response) => json(response, 200, {}))
-    const { client } = await backend((_request, response) => void response.writeHead(307, { location: other.client.url }).end())
+    const { client } = await backend(
+      (_request, response) => void response.writeHead(307, { location: other.client.url }).end(),
+    )
     await expect(client.plan({})).rejects.toMatchObject({ code: 'Unreachable' })
     expect(other.asked).toEqual([])
   })
@@ -90,7 +110,8 @@ describe('answers', () => {
 })
 
 describe('events', () => {
-  const event = (sequence: number) => `id: ${sequence}\nevent: step\ndata: ${JSON.stringify({ sequence, message: `m${sequence}` })}\n\n`
+  const event = (sequence: number) =>
+    `id: ${sequence}\nevent: step\ndata: ${JSON.stringify({ sequence, message: `m${sequence}` })}\n\n`
   const collect = async (client: ReturnType<typeof apiClient>, count: number, after?: number) => {
     const stopping = new AbortController()
     const seen: number[] = []
@@ -116,7 +137,10 @@ describe('events', () => {
     expect(asked[0]?.headers['last-event-id']).toBe('7')
   })
   test('a problem that the server tells in the stream ends it with that code', async () => {
-    const { client } = await backend((_request, response) => void response.writeHead(200).end('event: error\ndata: {"code":"StoreUnavailable","detail":"away"}\n\n'))
+    const { client } = await backend(
+      (_request, response) =>
+        void response.writeHead(200).end('event: error\ndata: {"code":"StoreUnavailable","detail":"away"}\n\n'),
+    )
     await expect(collect(client, 1)).rejects.toMatchObject({ code: 'StoreUnavailable' })
   })
 
@@ -136,6 +160,8 @@ describe('events', () => {
     expect((await parsed(...chunks)).map(({ data }) => data)).toEqual(['a'])
   })
   test('several data lines are one text, an event without its empty line is none', async () => {
-    expect(await parsed('id: 1\nevent: e\ndata: a\ndata: b\n\ndata: lost\n')).toEqual([{ id: '1', event: 'e', data: 'a\nb' }])
+    expect(await parsed('id: 1\nevent: e\ndata: a\ndata: b\n\ndata: lost\n')).toEqual([
+      { id: '1', event: 'e', data: 'a\nb' },
+    ])
   })
 })

@@ -4,9 +4,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { UpOptions } from '../../../src/cli/up-options.ts'
 import { RingfenceError } from '../../../src/model/errors.ts'
 import { reportOf } from '../../../src/model/verdict.ts'
-import { proved, refuted } from '../http/fake-control-plane.ts'
+import { proved, refuted } from '../http/samples.ts'
 import { run, site, token } from './support.ts'
 import type { Site } from './support.ts'
+
+const fail = (error: Error): never => {
+  throw error
+}
 
 let it: Site
 beforeEach(async () => {
@@ -25,7 +29,10 @@ describe('finding the control plane', () => {
   test('a control plane that has gone is told with the fix', async () => {
     await writeFile(join(it.cwd, '.ringfence', 'api.json'), JSON.stringify({ url: 'http://127.0.0.1:1' }))
     const ran = await it.cli('tenant list')
-    expect([ran.code, ran.err]).toEqual([1, 'error: Nothing answers at http://127.0.0.1:1. Start the control plane with: ringfence up (Unreachable)\n'])
+    expect([ran.code, ran.err]).toEqual([
+      1,
+      'error: Nothing answers at http://127.0.0.1:1. Start the control plane with: ringfence up (Unreachable)\n',
+    ])
   })
   test('a server and a token file can be named, and a data directory', async () => {
     await mkdir(join(it.cwd, 'elsewhere'))
@@ -49,7 +56,13 @@ describe('finding the control plane', () => {
     expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('(Unauthenticated)')])
     expect(ran.out + ran.err).not.toContain(token)
   })
-  test.each(['http://example.com', 'ftp://127.0.0.1', 'http://user:pass@127.0.0.1', 'nonsense', 'http://127.0.0.1.example.com'])('the token is never sent to %s', async (server) => {
+  test.each([
+    'http://example.com',
+    'ftp://127.0.0.1',
+    'http://user:pass@127.0.0.1',
+    'nonsense',
+    'http://127.0.0.1.example.com',
+  ])('the token is never sent to %s', async (server) => {
     const ran = await it.cli(`tenant list --server ${server}`)
     expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('(Usage)')])
   })
@@ -65,7 +78,10 @@ describe('tenant delete', () => {
     expect(it.fake.calls.filter(({ method }) => method === 'remove')).toEqual([])
   })
   test('with it asks for the removal', async () => {
-    expect(await it.cli('tenant delete acme --confirm acme')).toMatchObject({ code: 0, out: 'tenant/acme is being removed\n' })
+    expect(await it.cli('tenant delete acme --confirm acme')).toMatchObject({
+      code: 0,
+      out: 'tenant/acme is being removed\n',
+    })
     expect(it.fake.tenants.get('acme')?.status.phase).toBe('TearingDown')
   })
   test('--wait waits until it is gone', async () => {
@@ -81,7 +97,8 @@ describe('tenant delete', () => {
 
 describe('tenant watch', () => {
   test('prints one JSON object a line from where it is told, and ends well when stopped', async () => {
-    for (const message of ['one', 'two', 'three']) it.fake.emit({ tenant: 'acme', type: 'step', reason: 'Created', message })
+    for (const message of ['one', 'two', 'three'])
+      it.fake.emit({ tenant: 'acme', type: 'step', reason: 'Created', message })
     await it.cli('tenant create acme')
     const stopping = new AbortController()
     const ran = await it.cli('tenant watch acme --after 1 -o json', {
@@ -89,7 +106,12 @@ describe('tenant watch', () => {
       watching: (text) => text.includes('three') && stopping.abort(),
     })
     expect(ran.code).toBe(0)
-    expect(ran.out.trimEnd().split('\n').map((line) => (JSON.parse(line) as { message: string }).message)).toEqual(['two', 'three'])
+    expect(
+      ran.out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { message: string }).message),
+    ).toEqual(['two', 'three'])
   })
 })
 
@@ -136,7 +158,12 @@ describe('doctor, version, audit', () => {
     await rm(join(it.cwd, '.ringfence'), { recursive: true })
     const ran = await it.cli('doctor -o json')
     expect(ran.code).toBe(1)
-    expect(JSON.parse(ran.out)).toMatchObject({ checks: [{ name: 'node', status: 'ok' }, { name: 'control plane', status: 'failed', fix: expect.stringContaining('ringfence up') }] })
+    expect(JSON.parse(ran.out)).toMatchObject({
+      checks: [
+        { name: 'node', status: 'ok' },
+        { name: 'control plane', status: 'failed', fix: expect.stringContaining('ringfence up') },
+      ],
+    })
   })
   test('version tells of both ends, or of one', async () => {
     expect((await it.cli('version')).out).toBe('ringfence 0.1.0\nserver: ringfence 0.1.0\nkubernetes: v1.34.1 (live)\n')
@@ -161,38 +188,72 @@ describe('up', () => {
   test('hands over what it was asked for, and its exit code', async () => {
     expect(await asked('up --demo --port 0 --data-dir d --kubernetes render --platform p.yaml')).toMatchObject({
       code: 7,
-      options: { demo: true, port: 0, dataDir: join(it.cwd, 'd'), inCluster: false, kubernetes: 'render', platform: join(it.cwd, 'p.yaml') },
+      options: {
+        demo: true,
+        port: 0,
+        dataDir: join(it.cwd, 'd'),
+        inCluster: false,
+        kubernetes: 'render',
+        platform: join(it.cwd, 'p.yaml'),
+      },
     })
-    expect((await asked('up')).options).toEqual({ demo: false, dataDir: join(it.cwd, '.ringfence'), inCluster: false, kubernetes: 'embedded' })
+    expect((await asked('up')).options).toEqual({
+      demo: false,
+      dataDir: join(it.cwd, '.ringfence'),
+      inCluster: false,
+      kubernetes: 'embedded',
+    })
   })
-  test.each(['up --port x', 'up --port 70000', 'up --context a --in-cluster', 'up --context a --kubernetes render', 'up --kubernetes none', 'up extra'])('%s is wrong usage', async (argv) => {
+  test.each([
+    'up --port x',
+    'up --port 70000',
+    'up --context a --in-cluster',
+    'up --context a --kubernetes render',
+    'up --kubernetes none',
+    'up extra',
+  ])('%s is wrong usage', async (argv) => {
     expect(await asked(argv)).toMatchObject({ code: 2, options: undefined })
   })
   test('a failure is told with its code', async () => {
-    const ran = await it.cli('up', { up: async () => Promise.reject(new RingfenceError('NotConfigured', 'No such context.')) })
+    const ran = await it.cli('up', {
+      up: async () => fail(new RingfenceError('NotConfigured', 'No such context.')),
+    })
     expect([ran.code, ran.err]).toEqual([1, 'error: No such context. (NotConfigured)\n'])
   })
 })
 
 describe('usage', () => {
-  test.each([[''], ['tenat list'], ['tenant'], ['tenant list --unknown'], ['network connections'], ['completion tcsh']])('"%s" exits 2 with nothing on stdout', async (argv) => {
+  test.each([
+    [''],
+    ['tenat list'],
+    ['tenant'],
+    ['tenant list --unknown'],
+    ['network connections'],
+    ['completion tcsh'],
+  ])('"%s" exits 2 with nothing on stdout', async (argv) => {
     const ran = await run(it.cwd, argv === '' ? [] : argv.split(' '))
     expect([ran.code, ran.out]).toEqual([2, ''])
     expect(ran.err).not.toBe('')
   })
-  test.each(['--help', 'tenant --help', 'tenant create --help', 'prove --help'])('%s exits 0 and prints to stdout', async (argv) => {
-    const ran = await it.cli(argv)
-    expect([ran.code, ran.err]).toEqual([0, ''])
-    expect(ran.out).toContain('Usage: ringfence')
-  })
+  test.each(['--help', 'tenant --help', 'tenant create --help', 'prove --help'])(
+    '%s exits 0 and prints to stdout',
+    async (argv) => {
+      const ran = await it.cli(argv)
+      expect([ran.code, ran.err]).toEqual([0, ''])
+      expect(ran.out).toContain('Usage: ringfence')
+    },
+  )
   test.each(['bash', 'zsh', 'fish'])('completion prints a script for %s that asks for words', async (shell) => {
     const ran = await it.cli(`completion ${shell}`)
     expect(ran.code).toBe(0)
     expect(ran.out).toContain('ringfence complete --')
   })
   test('completion knows nouns, verbs, options and their choices', async () => {
-    const words = async (...argv: string[]) => (await run(it.cwd, ['complete', '--', ...argv])).out.split('\n').map((line) => line.split('\t')[0])
-    expect(await words('tenant', '')).toEqual(expect.arrayContaining(['create', 'apply', 'plan', 'get', 'list', 'describe', 'watch', 'delete']))
+    const words = async (...argv: string[]) =>
+      (await run(it.cwd, ['complete', '--', ...argv])).out.split('\n').map((line) => line.split('\t')[0])
+    expect(await words('tenant', '')).toEqual(
+      expect.arrayContaining(['create', 'apply', 'plan', 'get', 'list', 'describe', 'watch', 'delete']),
+    )
     expect(await words('tenant', 'create', '--tier', '')).toEqual(expect.arrayContaining(['starter', 'professional']))
     expect(await words('tenant', 'create', '--ti')).toEqual(expect.arrayContaining(['--tier', '--timeout']))
   })
@@ -203,7 +264,11 @@ describe('kubectl', () => {
     await mkdir(join(it.cwd, '.ringfence', 'kubernetes'))
     await writeFile(join(it.cwd, '.ringfence', 'kubernetes', 'break-glass.kubeconfig'), 'x')
     await mkdir(join(it.cwd, 'bin'))
-    await writeFile(join(it.cwd, 'bin', 'kubectl'), `#!/bin/sh\nprintf '%s\\n' "$KUBECONFIG" "$@" > "${it.cwd}/seen"\nexit 5\n`, { mode: 0o755 })
+    await writeFile(
+      join(it.cwd, 'bin', 'kubectl'),
+      `#!/bin/sh\nprintf '%s\\n' "$KUBECONFIG" "$@" > "${it.cwd}/seen"\nexit 5\n`,
+      { mode: 0o755 },
+    )
     return { env: { PATH: `${join(it.cwd, 'bin')}:/usr/bin:/bin`, KUBECONFIG: '/somebody/elses' } }
   }
   test('passes everything on, with the kubeconfig of the embedded cluster only, and answers its exit code', async () => {
@@ -211,7 +276,16 @@ describe('kubectl', () => {
     const ran = await it.cli('kubectl -n acme get pods -o yaml --help', person)
     expect([ran.code, ran.out, ran.err]).toEqual([5, '', ''])
     const { readFile } = await import('node:fs/promises')
-    expect((await readFile(join(it.cwd, 'seen'), 'utf8')).trim().split('\n')).toEqual([join(it.cwd, '.ringfence/kubernetes/break-glass.kubeconfig'), '-n', 'acme', 'get', 'pods', '-o', 'yaml', '--help'])
+    expect((await readFile(join(it.cwd, 'seen'), 'utf8')).trim().split('\n')).toEqual([
+      join(it.cwd, '.ringfence/kubernetes/break-glass.kubeconfig'),
+      '-n',
+      'acme',
+      'get',
+      'pods',
+      '-o',
+      'yaml',
+      '--help',
+    ])
   })
   test('--verbose says where it comes from', async () => {
     const person = await install()

@@ -42,7 +42,9 @@ export async function run(cwd: string, argv: readonly string[], person: Person =
   const io: Io = {
     stdout: output('out'),
     stderr: output('err'),
-    stdin: Object.assign(Readable.from(person.stdin === undefined ? [] : [person.stdin]), { isTTY: person.tty === true }),
+    stdin: Object.assign(Readable.from(person.stdin === undefined ? [] : [person.stdin]), {
+      isTTY: person.tty === true,
+    }),
     env: { PATH: '/usr/bin:/bin', ...person.env },
     cwd,
     signal: person.signal ?? new AbortController().signal,

@@ -1,6 +1,13 @@
 /** A control plane in memory: enough of the real rules for the ways in to be tested, and a hand on what it answers. */
 import { randomUUID } from 'node:crypto'
-import type { Caller, Check, ControlPlane, PlanView, ProgressEvent, TenantView } from '../../../src/engine/control-plane.ts'
+import type {
+  Caller,
+  Check,
+  ControlPlane,
+  PlanView,
+  ProgressEvent,
+  TenantView,
+} from '../../../src/engine/control-plane.ts'
 import { RingfenceError } from '../../../src/model/errors.ts'
 import { jsonEqual } from '../../../src/model/json.ts'
 import type { Json, JsonObject } from '../../../src/model/json.ts'
@@ -8,6 +15,7 @@ import { parseTenant } from '../../../src/model/parse.ts'
 import type { TenantDocument } from '../../../src/model/tenant.ts'
 import { reportOf } from '../../../src/model/verdict.ts'
 import type { Report } from '../../../src/model/verdict.ts'
+import { auditEntries, planSteps, proved } from './samples.ts'
 
 export interface Fake extends ControlPlane {
   readonly tenants: Map<string, TenantView>
@@ -17,7 +25,7 @@ export interface Fake extends ControlPlane {
   report: Report
   checks: readonly Check[]
   /** Thrown by the next call of any method. */
-  failNext: unknown
+  failNext: Error | undefined
   emit(event: Omit<ProgressEvent, 'sequence' | 'time'>): void
   /** Changes a tenant's status, as the engine would. */
   status(name: string, status: Partial<TenantView['status']>): void
@@ -25,23 +33,6 @@ export interface Fake extends ControlPlane {
 }
 
 const names = (name: string) => ({ namespace: `ringfence-${name}`, database: `${name}_db` })
-
-export const proved = (tenant: string, claim = 'rbac.contained') =>
-  ({ claim, tenant, verdict: 'proved', checked: 12, assuming: ['the CNI enforces packets'], observed: ['2026-01-01T00:00:00Z', '2026-01-01T00:00:01Z'] }) as const
-
-export const refuted = (tenant: string) =>
-  ({
-    claim: 'rbac.fenced',
-    tenant,
-    verdict: 'refuted',
-    counterexample: {
-      subject: 'ServiceAccount globex/default',
-      path: [{ from: 'k8s:sa:globex/default', to: `k8s:ns:${tenant}`, rule: 'pods.exec', by: `RoleBinding ${tenant}/let-all` }],
-      object: `namespace ${tenant}`,
-      command: `kubectl --as system:serviceaccount:globex:default -n ${tenant} auth can-i create pods/exec`,
-      culprits: [{ product: 'kubernetes', kind: 'RoleBinding', namespace: tenant, name: 'let-all' }],
-    },
-  }) as const
 
 function viewOf(document: TenantDocument, before: TenantView | undefined): TenantView {
   const { name, labels, annotations } = document.metadata
@@ -64,7 +55,8 @@ function viewOf(document: TenantDocument, before: TenantView | undefined): Tenan
 }
 
 const sameContent = (view: TenantView, document: TenantDocument): boolean =>
-  jsonEqual(view.spec as unknown as Json, document.spec as unknown as Json) && jsonEqual(view.metadata.labels, document.metadata.labels)
+  jsonEqual(view.spec as unknown as Json, document.spec as unknown as Json) &&
+  jsonEqual(view.metadata.labels, document.metadata.labels)
 
 export function fakeControlPlane(): Fake {
   const tenants = new Map<string, TenantView>()
@@ -119,8 +111,10 @@ export function fakeControlPlane(): Fake {
       begin('apply', caller)
       const parsed = parseTenant(document)
       const before = tenants.get(parsed.metadata.name)
-      if (ifMatch !== undefined && before === undefined) throw new RingfenceError('NotFound', 'There is no such tenant.')
-      if (ifMatch !== undefined && before?.metadata.resourceVersion !== ifMatch) throw new RingfenceError('Conflict', 'It changed.')
+      if (ifMatch !== undefined && before === undefined)
+        throw new RingfenceError('NotFound', 'There is no such tenant.')
+      if (ifMatch !== undefined && before?.metadata.resourceVersion !== ifMatch)
+        throw new RingfenceError('Conflict', 'It changed.')
       if (before && sameContent(before, parsed)) return { tenant: before, outcome: 'unchanged' }
       return { tenant: store(parsed), outcome: before ? 'changed' : 'created' }
     },
@@ -129,19 +123,12 @@ export function fakeControlPlane(): Fake {
       const parsed = parseTenant(document)
       const { name } = parsed.metadata
       const before = tenants.get(name)
-      const address = (what: string) => `${name}:compute/${what}/main` as PlanView['steps'][number]['address']
       return {
         tenant: name,
         uid: before?.metadata.uid ?? null,
         generation: before?.metadata.generation ?? 0,
         basis: basisOf(name),
-        steps: [
-          { address: address('namespace'), kind: 'kubernetes/Namespace', externalName: `ringfence-${name}`, verb: 'create', destructive: false, drift: [], why: 'not there yet' },
-          { address: address('quota'), kind: 'kubernetes/ResourceQuota', externalName: `ringfence-${name}/quota`, verb: 'update', destructive: false, drift: [{ path: '/hard/pods', from: '100', to: '50', how: 'update' }], why: 'the document changed' },
-          { address: address('role'), kind: 'kubernetes/RoleBinding', externalName: `ringfence-${name}/owner`, verb: 'replace', destructive: true, drift: [{ path: '/roleRef', from: 'a', to: 'b', how: 'replace' }], why: 'roleRef is immutable' },
-          { address: address('stale'), kind: 'postgres/Database', externalName: `${name}_db`, verb: 'delete', destructive: true, drift: [], why: 'not wanted any more' },
-          { address: address('limits'), kind: 'kubernetes/LimitRange', externalName: `ringfence-${name}/limits`, verb: 'none', destructive: false, drift: [], why: '' },
-        ],
+        steps: planSteps(name),
         blocked: [{ address: `${name}:database`, reason: 'Waiting', message: 'PostgreSQL is starting' }],
         report: fake.report,
         document: parsed,
@@ -150,7 +137,8 @@ export function fakeControlPlane(): Fake {
     async applyPlan({ document, basis }, caller) {
       begin('applyPlan', caller)
       const parsed = parseTenant(document)
-      if (basis !== basisOf(parsed.metadata.name)) throw new RingfenceError('WorldMoved', 'The world moved since the plan was made.')
+      if (basis !== basisOf(parsed.metadata.name))
+        throw new RingfenceError('WorldMoved', 'The world moved since the plan was made.')
       return store(parsed)
     },
     async get(name) {
@@ -159,7 +147,9 @@ export function fakeControlPlane(): Fake {
     },
     async list({ phase, limit, after }) {
       begin('list')
-      const all = [...tenants.values()].filter((view) => phase === undefined || view.status.phase === phase).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+      const all = [...tenants.values()]
+        .filter((view) => phase === undefined || view.status.phase === phase)
+        .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
       const from = after === undefined ? 0 : all.findIndex((view) => view.metadata.name === after) + 1
       const items = all.slice(from, from + limit)
       const last = items.at(-1)
@@ -169,7 +159,8 @@ export function fakeControlPlane(): Fake {
       begin('remove', caller)
       const view = find(name)
       if (confirm !== name) throw new RingfenceError('Usage', 'not confirmed')
-      if (ifMatch !== undefined && view.metadata.resourceVersion !== ifMatch) throw new RingfenceError('Conflict', 'It changed.')
+      if (ifMatch !== undefined && view.metadata.resourceVersion !== ifMatch)
+        throw new RingfenceError('Conflict', 'It changed.')
       const leaving: TenantView = { ...view, status: { ...view.status, phase: 'TearingDown' } }
       tenants.set(name, leaving)
       return leaving
@@ -180,7 +171,9 @@ export function fakeControlPlane(): Fake {
         let seen = after ?? 0
         while (!signal.aborted) {
           if (fake.failNext !== undefined) begin('events')
-          const due = events.filter((event) => event.sequence > seen && (tenant === undefined || event.tenant === tenant))
+          const due = events.filter(
+            (event) => event.sequence > seen && (tenant === undefined || event.tenant === tenant),
+          )
           for (const event of due) {
             seen = event.sequence
             yield event
@@ -206,21 +199,7 @@ export function fakeControlPlane(): Fake {
     },
     async audit({ limit, after = 0 }) {
       begin('audit')
-      const all = Array.from({ length: 5 }, (_, index) => ({
-        sequence: index + 1,
-        time: '2026-01-01T00:00:00.000Z',
-        tenant: index === 0 ? null : 'acme',
-        actor: 'operator:1234',
-        action: 'tenant.create',
-        object: 'tenant/acme',
-        decision: 'PROVISIONED',
-        severity: 'info',
-        classification: 'internal',
-        details: { paths: ['/spec'] },
-        requestId: `request-${index}`,
-        previousHash: '00',
-        hash: '11',
-      }))
+      const all = auditEntries()
       const items = all.filter(({ sequence }) => sequence > after).slice(0, limit)
       const last = items.at(-1)
       return last && last.sequence < all.length ? { items, next: String(last.sequence) } : { items }
@@ -237,7 +216,8 @@ export function fakeControlPlane(): Fake {
     async idempotent(key, run) {
       const id = JSON.stringify([key.caller, key.route, key.key])
       const before = remembered.get(id)
-      if (before && before.digest !== key.bodyDigest) throw new RingfenceError('Conflict', 'The key was used with another body.')
+      if (before && before.digest !== key.bodyDigest)
+        throw new RingfenceError('Conflict', 'The key was used with another body.')
       if (before) return { ...before.answer, replayed: true } as never
       const answer = await run()
       remembered.set(id, { digest: key.bodyDigest, answer })

@@ -14,7 +14,10 @@ beforeEach(async () => {
 })
 afterEach(() => it.app.close())
 
-const everyRoute = [...routes.map(({ method, url, ...rest }) => ({ method, url, payload: 'payload' in rest ? rest.payload : undefined })), ...streams.map((url) => ({ method: 'GET' as const, url, payload: undefined }))]
+const everyRoute = [
+  ...routes.map(({ method, url, ...rest }) => ({ method, url, payload: 'payload' in rest ? rest.payload : undefined })),
+  ...streams.map((url) => ({ method: 'GET' as const, url, payload: undefined })),
+]
 
 describe.each(everyRoute)('$method $url', ({ method, url, payload }) => {
   const request = { method, url, ...(payload ? { payload } : {}) }
@@ -49,11 +52,20 @@ test.each(routes)('$method $url answers an honest client', async (request) => {
 
 test('the scheme of the token is not case-sensitive, the token is', async () => {
   expect((await it.send({ url: '/v1/version', headers: { authorization: `bEaReR ${token}` } })).statusCode).toBe(200)
-  expect((await it.send({ url: '/v1/version', headers: { authorization: `Bearer ${token.toUpperCase()}` } })).statusCode).toBe(401)
+  expect(
+    (await it.send({ url: '/v1/version', headers: { authorization: `Bearer ${token.toUpperCase()}` } })).statusCode,
+  ).toBe(401)
 })
 
 test('a page of the server itself may call it', async () => {
-  expect((await it.send({ url: '/v1/version', headers: { origin: 'http://127.0.0.1:8080', 'sec-fetch-site': 'same-origin' } })).statusCode).toBe(200)
+  expect(
+    (
+      await it.send({
+        url: '/v1/version',
+        headers: { origin: 'http://127.0.0.1:8080', 'sec-fetch-site': 'same-origin' },
+      })
+    ).statusCode,
+  ).toBe(200)
 })
 
 test('health needs no token and says only ok, but not to a foreign Host', async () => {
@@ -63,20 +75,28 @@ test('health needs no token and says only ok, but not to a foreign Host', async 
 })
 
 test('an unknown caller cannot tell a route that exists from one that does not', async () => {
-  const [known, unknown] = await Promise.all(['/v1/tenants', '/v1/nothing'].map((url) => it.app.inject({ url, headers: { host: honest.host } })))
+  const [known, unknown] = await Promise.all(
+    ['/v1/tenants', '/v1/nothing'].map((url) => it.app.inject({ url, headers: { host: honest.host } })),
+  )
   expect([known?.statusCode, unknown?.statusCode]).toEqual([401, 401])
   expect((await it.send({ url: '/v1/nothing' })).json()).toMatchObject({ code: 'NotFound', status: 404 })
 })
 
 test('preflights get no CORS headers', async () => {
-  const response = await it.send({ method: 'OPTIONS', url: '/v1/tenants', headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' } })
+  const response = await it.send({
+    method: 'OPTIONS',
+    url: '/v1/tenants',
+    headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
+  })
   expect(response.statusCode).toBe(403)
   expect(Object.keys(response.headers).filter((name) => name.startsWith('access-control'))).toEqual([])
 })
 
 test('refusals are audited once per window and reason, with their number', async () => {
-  for (let count = 0; count < 30; count += 1) await it.app.inject({ url: '/v1/version', headers: { host: honest.host } })
-  for (let count = 0; count < 3; count += 1) await it.app.inject({ url: '/v1/version', headers: { ...honest, host: 'evil.example' } })
+  for (let count = 0; count < 30; count += 1)
+    await it.app.inject({ url: '/v1/version', headers: { host: honest.host } })
+  for (let count = 0; count < 3; count += 1)
+    await it.app.inject({ url: '/v1/version', headers: { ...honest, host: 'evil.example' } })
   await expect.poll(() => it.fake.denials.reduce((sum, { count }) => sum + count, 0)).toBe(33)
   expect(it.fake.denials.length).toBeLessThan(33)
   expect(new Set(it.fake.denials.map(({ reason }) => reason))).toEqual(new Set(['missing-token', 'foreign-host']))
@@ -98,12 +118,16 @@ test('closing writes the refusals that are still counted', async () => {
 })
 
 test.each(['', 'short', 'x'.repeat(31)])('a server refuses to be made with the guessable token "%s"', (weak) => {
-  expect(() => createServer({ controlPlane: fakeControlPlane(), token: weak, allowedHosts: ['localhost'] })).toThrowError(expect.objectContaining({ code: 'Usage' }))
+  expect(() => createServer({ controlPlane: fakeControlPlane(), token: weak, allowedHosts: ['localhost'] })).toThrow(
+    expect.objectContaining({ code: 'Usage' }),
+  )
 })
 
 test('the caller is a pseudonym that does not hold the token', async () => {
   await it.send({ method: 'POST', url: '/v1/plan', payload: acme(), headers: { 'x-request-id': 'trace-0001' } })
-  expect(it.fake.calls).toMatchObject([{ method: 'plan', caller: { actor: pseudonymOf(token), requestId: 'trace-0001' } }])
+  expect(it.fake.calls).toMatchObject([
+    { method: 'plan', caller: { actor: pseudonymOf(token), requestId: 'trace-0001' } },
+  ])
   expect(pseudonymOf(token)).toMatch(/^operator:[0-9a-f]{16}$/)
 })
 
@@ -114,7 +138,22 @@ test('a request id that would be dangerous in a log is replaced', async () => {
 
 test('hosts match as a whole, without case, with any port only where none is listed', () => {
   const allowed = ['127.0.0.1', '[::1]', 'localhost:8080']
-  expect(['127.0.0.1', '127.0.0.1:1', '[::1]:99', 'LOCALHOST:8080'].map((host) => hostAllowed(host, allowed))).toEqual([true, true, true, true])
-  const foreign = [undefined, '', 'localhost', 'localhost:80', '127.0.0.1.evil.example', 'evil-127.0.0.1', 'localhost:8080:8080', '[::1', '127.0.0.1:']
+  expect(['127.0.0.1', '127.0.0.1:1', '[::1]:99', 'LOCALHOST:8080'].map((host) => hostAllowed(host, allowed))).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ])
+  const foreign = [
+    undefined,
+    '',
+    'localhost',
+    'localhost:80',
+    '127.0.0.1.evil.example',
+    'evil-127.0.0.1',
+    'localhost:8080:8080',
+    '[::1',
+    '127.0.0.1:',
+  ]
   expect(foreign.filter((host) => hostAllowed(host, allowed))).toEqual([])
 })

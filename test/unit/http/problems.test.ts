@@ -20,7 +20,13 @@ beforeEach(() => {
 })
 afterEach(() => it.app.close())
 
-const post = (payload: string | object, type?: string) => it.send({ method: 'POST', url: '/v1/tenants', payload, ...(type === undefined ? {} : { headers: { 'content-type': type } }) })
+const post = (payload: string | object, type?: string) =>
+  it.send({
+    method: 'POST',
+    url: '/v1/tenants',
+    payload,
+    ...(type === undefined ? {} : { headers: { 'content-type': type } }),
+  })
 
 test.each(Object.keys(errorTraits) as ErrorCode[])('%s has the status of the table and a stable code', async (code) => {
   it.fake.failNext = new RingfenceError(code, 'What was tried, on what, and what to do.')
@@ -32,7 +38,10 @@ test.each(Object.keys(errorTraits) as ErrorCode[])('%s has the status of the tab
     title: expect.stringMatching(/^[A-Z]/),
     status,
     code,
-    detail: code === 'Internal' ? expect.stringContaining(String(response.headers['x-request-id'])) : 'What was tried, on what, and what to do.',
+    detail:
+      code === 'Internal'
+        ? expect.stringContaining(String(response.headers['x-request-id']))
+        : 'What was tried, on what, and what to do.',
     requestId: response.headers['x-request-id'],
   })
 })
@@ -52,7 +61,9 @@ test('a backend that asks us to stay away is passed on as Retry-After, in whole 
 })
 
 test('refusals of the token say how to authenticate', async () => {
-  expect((await it.app.inject({ url: '/v1/doctor', headers: { host: '127.0.0.1' } })).headers['www-authenticate']).toBe('Bearer realm="ringfence"')
+  expect((await it.app.inject({ url: '/v1/doctor', headers: { host: '127.0.0.1' } })).headers['www-authenticate']).toBe(
+    'Bearer realm="ringfence"',
+  )
 })
 
 describe('bodies', () => {
@@ -67,7 +78,13 @@ describe('bodies', () => {
     ['deep YAML', deep(200), 'application/yaml', 422, 'InvalidDocument'],
     ['two documents', 'a: 1\n---\nb: 2', 'application/yaml', 400, 'Usage'],
     ['a doubled key', 'kind: Tenant\nkind: Tenant', 'application/yaml', 400, 'Usage'],
-    ['an alias bomb', `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [${'*a,'.repeat(9)}*a]\nc: &c [${'*b,'.repeat(9)}*b]\nd: [${'*c,'.repeat(9)}*c]`, 'application/yaml', 400, 'Usage'],
+    [
+      'an alias bomb',
+      `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [${'*a,'.repeat(9)}*a]\nc: &c [${'*b,'.repeat(9)}*b]\nd: [${'*c,'.repeat(9)}*c]`,
+      'application/yaml',
+      400,
+      'Usage',
+    ],
     ['a number that is none', 'kind: .nan', 'application/yaml', 422, 'InvalidDocument'],
     ['nothing', '', 'application/yaml', 400, 'Usage'],
     ['a text', '"Tenant"', 'application/json', 422, 'InvalidDocument'],

@@ -8,18 +8,35 @@ import type { Fake } from './fake-control-plane.ts'
 export const token = 'a-token-of-the-tests-0123456789abcdef'
 export const honest = { host: '127.0.0.1:8080', authorization: `Bearer ${token}` }
 
-export const acme = (spec: object = {}) => ({ apiVersion: 'ringfence.dev/v1alpha1', kind: 'Tenant', metadata: { name: 'acme' }, spec })
+export const acme = (spec: object = {}) => ({
+  apiVersion: 'ringfence.dev/v1alpha1',
+  kind: 'Tenant',
+  metadata: { name: 'acme' },
+  spec,
+})
 
 export interface Rig {
   readonly app: FastifyInstance
   readonly fake: Fake
-  readonly send: (options: InjectOptions & { headers?: Record<string, string> }) => ReturnType<FastifyInstance['inject']>
+  readonly send: (
+    options: InjectOptions & { headers?: Record<string, string> },
+  ) => ReturnType<FastifyInstance['inject']>
 }
 
 export function rig(options: Partial<ServerOptions> = {}): Rig {
   const fake = fakeControlPlane()
-  const app = createServer({ controlPlane: fake, token, allowedHosts: ['127.0.0.1', 'localhost:8080'], denialWindowMs: 20, ...options })
-  return { app, fake, send: (request) => app.inject({ ...request, headers: { ...honest, ...request.headers } }) as never }
+  const app = createServer({
+    controlPlane: fake,
+    token,
+    allowedHosts: ['127.0.0.1', 'localhost:8080'],
+    denialWindowMs: 20,
+    ...options,
+  })
+  return {
+    app,
+    fake,
+    send: (request) => app.inject({ ...request, headers: { ...honest, ...request.headers } }) as never,
+  }
 }
 
 /** Every route behind the token, with a request that succeeds once tenant acme is there. */

@@ -10,13 +10,18 @@ beforeEach(() => {
 afterEach(() => it.app.close())
 
 const create = (spec?: object) => it.send({ method: 'POST', url: '/v1/tenants', payload: acme(spec) })
-const put = (spec: object, headers: Record<string, string> = {}, query = '') => it.send({ method: 'PUT', url: `/v1/tenants/acme${query}`, payload: acme(spec), headers })
+const put = (spec: object, headers: Record<string, string> = {}, query = '') =>
+  it.send({ method: 'PUT', url: `/v1/tenants/acme${query}`, payload: acme(spec), headers })
 
 describe('creating', () => {
   test('answers 201 with the tenant, its place and its ETag', async () => {
     const response = await create()
     expect(response.statusCode).toBe(201)
-    expect(response.headers).toMatchObject({ location: '/v1/tenants/acme', etag: '"101"', 'ringfence-outcome': 'created' })
+    expect(response.headers).toMatchObject({
+      location: '/v1/tenants/acme',
+      etag: '"101"',
+      'ringfence-outcome': 'created',
+    })
     expect(response.json()).toMatchObject({ kind: 'Tenant', metadata: { name: 'acme', resourceVersion: '101' } })
   })
   test('the same content again is a no-op, other content a conflict', async () => {
@@ -26,14 +31,28 @@ describe('creating', () => {
     expect([other.statusCode, other.json().code]).toEqual([409, 'AlreadyExists'])
   })
   test('a bad document is answered with every problem, and nothing is stored', async () => {
-    const response = await it.send({ method: 'POST', url: '/v1/tenants', payload: { ...acme({ teir: 'x', tier: 'gold' }), metadata: { name: 'A' } } })
+    const response = await it.send({
+      method: 'POST',
+      url: '/v1/tenants',
+      payload: { ...acme({ teir: 'x', tier: 'gold' }), metadata: { name: 'A' } },
+    })
     expect(response.statusCode).toBe(422)
-    expect(response.json().problems.map(({ path }: { path: string }) => path)).toEqual(['/metadata/name', '/spec/teir', '/spec/tier'])
+    expect(response.json().problems.map(({ path }: { path: string }) => path)).toEqual([
+      '/metadata/name',
+      '/spec/teir',
+      '/spec/tier',
+    ])
     expect(it.fake.tenants.size).toBe(0)
   })
   test('YAML is as good as JSON', async () => {
-    const payload = 'apiVersion: ringfence.dev/v1alpha1\nkind: Tenant\nmetadata: { name: acme }\nspec:\n  tier: starter\n'
-    const response = await it.send({ method: 'POST', url: '/v1/tenants', payload, headers: { 'content-type': 'application/yaml' } })
+    const payload =
+      'apiVersion: ringfence.dev/v1alpha1\nkind: Tenant\nmetadata: { name: acme }\nspec:\n  tier: starter\n'
+    const response = await it.send({
+      method: 'POST',
+      url: '/v1/tenants',
+      payload,
+      headers: { 'content-type': 'application/yaml' },
+    })
     expect([response.statusCode, response.json().spec.tier]).toEqual([201, 'starter'])
   })
 })
@@ -56,7 +75,11 @@ describe('replacing', () => {
   })
   test.each(['"101"', '"7", "101"', '*'])('If-Match %s replaces', async (ifMatch) => {
     const response = await put({ tier: 'enterprise' }, { 'if-match': ifMatch })
-    expect([response.statusCode, response.headers.etag, response.headers['ringfence-outcome']]).toEqual([200, '"102"', 'changed'])
+    expect([response.statusCode, response.headers.etag, response.headers['ringfence-outcome']]).toEqual([
+      200,
+      '"102"',
+      'changed',
+    ])
   })
   test.each(['"100"', '"7", "8"', 'W/"101"'])('If-Match %s is stale: 412', async (ifMatch) => {
     const response = await put({ tier: 'enterprise' }, { 'if-match': ifMatch })
@@ -82,7 +105,12 @@ describe('replacing', () => {
     expect((await put({}, { 'if-none-match': '*' })).statusCode).toBe(201)
   })
   test('a document about another tenant than the URL is refused', async () => {
-    const response = await it.send({ method: 'PUT', url: '/v1/tenants/globex', payload: acme(), headers: { 'if-match': '*' } })
+    const response = await it.send({
+      method: 'PUT',
+      url: '/v1/tenants/globex',
+      payload: acme(),
+      headers: { 'if-match': '*' },
+    })
     expect([response.statusCode, response.json().problems[0].path]).toEqual([422, '/metadata/name'])
   })
 })
@@ -95,16 +123,26 @@ describe('reading', () => {
     const again = await it.send({ url: '/v1/tenants/acme', headers: { 'if-none-match': String(headers.etag) } })
     expect([again.statusCode, again.body]).toEqual([304, ''])
     expect((await put({ tier: 'starter' }, { 'if-match': String(headers.etag) })).statusCode).toBe(200)
-    expect((await it.send({ url: '/v1/tenants/acme', headers: { 'if-none-match': String(headers.etag) } })).statusCode).toBe(200)
+    expect(
+      (await it.send({ url: '/v1/tenants/acme', headers: { 'if-none-match': String(headers.etag) } })).statusCode,
+    ).toBe(200)
   })
   test('a tenant that is not there is 404', async () => {
     expect((await it.send({ url: '/v1/tenants/nobody' })).json()).toMatchObject({ code: 'NotFound', status: 404 })
   })
-  test.each(['A', 'a', 'a--b', '-ab', '..%2f..%2fetc', 'x'.repeat(41)])('the name %s is no name of a tenant: 400', async (name) => {
-    expect((await it.send({ url: `/v1/tenants/${name}` })).json()).toMatchObject({ code: 'Usage', status: 400, problems: expect.arrayContaining([expect.objectContaining({ path: '/name' })]) })
-  })
+  test.each(['A', 'a', 'a--b', '-ab', '..%2f..%2fetc', 'x'.repeat(41)])(
+    'the name %s is no name of a tenant: 400',
+    async (name) => {
+      expect((await it.send({ url: `/v1/tenants/${name}` })).json()).toMatchObject({
+        code: 'Usage',
+        status: 400,
+        problems: expect.arrayContaining([expect.objectContaining({ path: '/name' })]),
+      })
+    },
+  )
   test('pages follow each other without a gap, and the link names the next', async () => {
-    for (const name of ['b1', 'b2', 'b3', 'b4']) await it.send({ method: 'POST', url: '/v1/tenants', payload: { ...acme(), metadata: { name } } })
+    for (const name of ['b1', 'b2', 'b3', 'b4'])
+      await it.send({ method: 'POST', url: '/v1/tenants', payload: { ...acme(), metadata: { name } } })
     const seen: string[] = []
     let url: string | undefined = '/v1/tenants?limit=2'
     while (url !== undefined) {
@@ -114,10 +152,13 @@ describe('reading', () => {
     }
     expect(seen).toEqual(['acme', 'b1', 'b2', 'b3', 'b4'])
   })
-  test.each(['limit=0', 'limit=501', 'limit=x', 'phase=Sleepy', 'unknown=1', 'after='])('the query %s is refused with its problem', async (query) => {
-    const response = await it.send({ url: `/v1/tenants?${query}` })
-    expect([response.statusCode, response.json().code, response.json().problems.length]).toEqual([400, 'Usage', 1])
-  })
+  test.each(['limit=0', 'limit=501', 'limit=x', 'phase=Sleepy', 'unknown=1', 'after='])(
+    'the query %s is refused with its problem',
+    async (query) => {
+      const response = await it.send({ url: `/v1/tenants?${query}` })
+      expect([response.statusCode, response.json().code, response.json().problems.length]).toEqual([400, 'Usage', 1])
+    },
+  )
   test('a list can be of one phase', async () => {
     it.fake.status('acme', { phase: 'Degraded' })
     expect((await it.send({ url: '/v1/tenants?phase=Degraded' })).json().items).toHaveLength(1)
@@ -127,17 +168,21 @@ describe('reading', () => {
 
 describe('removing', () => {
   beforeEach(() => create())
-  const remove = (query: string, headers: Record<string, string> = {}) => it.send({ method: 'DELETE', url: `/v1/tenants/acme${query}`, headers })
+  const remove = (query: string, headers: Record<string, string> = {}) =>
+    it.send({ method: 'DELETE', url: `/v1/tenants/acme${query}`, headers })
 
   test('answers 202 with the tenant on its way out', async () => {
     const response = await remove('?confirm=acme')
     expect([response.statusCode, response.json().status.phase]).toEqual([202, 'TearingDown'])
   })
-  test.each(['', '?confirm=', '?confirm=acm', '?confirm=ACME'])('"%s" does not confirm it, and nothing is removed', async (query) => {
-    const response = await remove(query)
-    expect([response.statusCode, response.json().code]).toEqual([400, 'Usage'])
-    expect(it.fake.calls.map(({ method }) => method)).toEqual(['create'])
-  })
+  test.each(['', '?confirm=', '?confirm=acm', '?confirm=ACME'])(
+    '"%s" does not confirm it, and nothing is removed',
+    async (query) => {
+      const response = await remove(query)
+      expect([response.statusCode, response.json().code]).toEqual([400, 'Usage'])
+      expect(it.fake.calls.map(({ method }) => method)).toEqual(['create'])
+    },
+  )
   test('If-Match is honoured', async () => {
     expect((await remove('?confirm=acme', { 'if-match': '"100"' })).statusCode).toBe(412)
     expect((await remove('?confirm=acme', { 'if-match': '"101"' })).statusCode).toBe(202)
@@ -150,20 +195,30 @@ describe('removing', () => {
 
 describe('idempotency keys', () => {
   const key = { 'idempotency-key': '6f1c2c1e-0001' }
-  const keyed = (spec: object, headers: Record<string, string>) => it.send({ method: 'POST', url: '/v1/tenants', payload: acme(spec), headers })
+  const keyed = (spec: object, headers: Record<string, string>) =>
+    it.send({ method: 'POST', url: '/v1/tenants', payload: acme(spec), headers })
 
   test('a repeated write answers what the first one did, and is not done again', async () => {
     const first = await keyed({}, key)
     it.fake.tenants.clear()
     const again = await keyed({}, key)
-    expect([again.statusCode, again.body, again.headers.etag]).toEqual([first.statusCode, first.body, first.headers.etag])
+    expect([again.statusCode, again.body, again.headers.etag]).toEqual([
+      first.statusCode,
+      first.body,
+      first.headers.etag,
+    ])
     expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true', location: '/v1/tenants/acme' })
     expect(it.fake.calls.filter(({ method }) => method === 'create')).toHaveLength(1)
   })
   test('the quoted form is the same key, and YAML the same body as JSON', async () => {
     await keyed({ tier: 'starter' }, key)
     const payload = 'kind: Tenant\nspec: {tier: starter}\nmetadata: {name: acme}\napiVersion: ringfence.dev/v1alpha1'
-    const again = await it.send({ method: 'POST', url: '/v1/tenants', payload, headers: { 'idempotency-key': `"${key['idempotency-key']}"`, 'content-type': 'application/yaml' } })
+    const again = await it.send({
+      method: 'POST',
+      url: '/v1/tenants',
+      payload,
+      headers: { 'idempotency-key': `"${key['idempotency-key']}"`, 'content-type': 'application/yaml' },
+    })
     expect(again.headers['idempotency-replayed']).toBe('true')
   })
   test('the same key with another body is a conflict', async () => {
@@ -181,8 +236,14 @@ describe('idempotency keys', () => {
     expect((await keyed({}, key)).statusCode).toBe(503)
     expect((await keyed({}, key)).statusCode).toBe(201)
   })
-  test.each(['short', 'with space in it', 'x'.repeat(129), '"unclosed-key', 'schlüssel-0001'])('%j is no key: 400', async (bad) => {
-    expect((await keyed({}, { 'idempotency-key': Buffer.from(bad).toString('latin1') })).json()).toMatchObject({ code: 'Usage', status: 400 })
-    expect(it.fake.tenants.size).toBe(0)
-  })
+  test.each(['short', 'with space in it', 'x'.repeat(129), '"unclosed-key', 'schlüssel-0001'])(
+    '%j is no key: 400',
+    async (bad) => {
+      expect((await keyed({}, { 'idempotency-key': Buffer.from(bad).toString('latin1') })).json()).toMatchObject({
+        code: 'Usage',
+        status: 400,
+      })
+      expect(it.fake.tenants.size).toBe(0)
+    },
+  )
 })
