@@ -53,7 +53,11 @@ function objectSql(query: ObjectQuery): string {
   const acl = query.acl === null ? 'NULL::text[]' : `o.${query.acl}::text[]`
   const initial = `i.initprivs::text[]`
   // The bootstrap superuser has oid 10; pg_database_owner (6171) owns schema public from 15 on.
-  const changed = query.acl === null ? 'false' : `coalesce(o.${query.acl}::text, '') IS DISTINCT FROM coalesce(i.initprivs::text, '')`
+  // initdb makes the information schema after it has noted the first lists: PUBLIC reads it, and that is all.
+  const standard = query.schema === null ? "o.oid = to_regnamespace('information_schema')" : `${query.schema} = to_regnamespace('information_schema')`
+  const widened = `EXISTS (SELECT 1 FROM aclexplode(o.${query.acl}) x WHERE x.grantee NOT IN (0, ${owner}) OR (x.grantee = 0 AND x.privilege_type NOT IN ('SELECT', 'USAGE')))`
+  const differs = `coalesce(o.${query.acl}::text, '') IS DISTINCT FROM coalesce(i.initprivs::text, '')`
+  const changed = query.acl === null ? 'false' : `CASE WHEN i.objoid IS NULL AND ${standard} THEN ${widened} ELSE ${differs} END`
   return `SELECT '${query.type}' AS type, ${query.schema === null ? 'NULL::text' : `${query.schema}::regnamespace::text`} AS schema,
       (${query.name})::text AS name, pg_get_userbyid(${owner})::text AS owner, ${acl} AS acl, ${changed} AS changed, ${initial} AS initial,
       o.oid < ${firstNormal} AS system ${query.extra ?? ''}

@@ -133,6 +133,8 @@ function systemObject(room: Room, object: PgObject, items: readonly AclItem[]): 
   const before = new Set(initial.flatMap(({ grantee, privileges }) => [...privileges.keys()].map((letter) => `${grantee}\0${letter}`)))
   // The fence itself: schema public belongs to the login, and what is in it is not the system's.
   if (object.type === 'schema' && object.name === 'public') return
+  // initdb makes the information schema without noting its lists: PUBLIC reads it, and that is all.
+  if ((object.schema ?? object.name) === 'information_schema') for (const letter of 'rU') before.add(`\0${letter}`)
   for (const { grantee, privileges } of items) {
     const added = [...privileges.keys()].filter((letter) => !before.has(`${grantee}\0${letter}`) && !before.has(`\0${letter}`))
     if (added.length === 0 || grantee === object.owner) continue
