@@ -24,9 +24,19 @@ const labelValue = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/
  * plug-ins. A tenant that could set them on its namespace could take itself out of a fence.
  */
 const reservedDomains = [
-  'kubernetes.io', 'k8s.io', 'ringfence.dev', 'gatekeeper.sh', 'kyverno.io', 'istio.io', 'linkerd.io', 'cilium.io',
-  'projectcalico.org', 'openshift.io', 'cattle.io', 'sigstore.dev',
-] // prettier-ignore
+  'kubernetes.io',
+  'k8s.io',
+  'ringfence.dev',
+  'gatekeeper.sh',
+  'kyverno.io',
+  'istio.io',
+  'linkerd.io',
+  'cilium.io',
+  'projectcalico.org',
+  'openshift.io',
+  'cattle.io',
+  'sigstore.dev',
+]
 const reservedKeys = new Set(['istio-injection', 'control-plane', 'name'])
 
 /** Whether a label or annotation key is the platform's own, and so never taken from a tenant document. */
@@ -91,7 +101,12 @@ export type Manifest = JsonObject & {
 }
 
 /** Wraps a manifest; the whole of it is the spec, so that a fence is compared and restored whole. */
-export function kubernetesResource(owner: Tenant | 'platform', context: LayerContext, place: Place, manifest: Manifest): Resource {
+export function kubernetesResource(
+  owner: Tenant | 'platform',
+  context: LayerContext,
+  place: Place,
+  manifest: Manifest,
+): Resource {
   const { name, namespace } = manifest.metadata
   return {
     kind: `kubernetes/${place.driver ?? manifest.kind}`,

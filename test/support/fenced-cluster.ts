@@ -134,7 +134,13 @@ export async function fencedCluster(spec: JsonObject = {}): Promise<FencedCluste
     const context = contextOf({ kubernetes: { breakGlassGroups: ['ringfence:break-glass'] }, ...spec })
     const cluster = await setUp(kubernetes, context, agents)
     const { stop } = cluster
-    return { ...cluster, stop: () => stop().finally(remove) }
+    return {
+      ...cluster,
+      async stop() {
+        await stop()
+        await remove()
+      },
+    }
   } catch (error) {
     await Promise.all(agents.map((agent) => agent.destroy()))
     await kubernetes?.stop()

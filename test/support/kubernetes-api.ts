@@ -28,23 +28,28 @@ export const collectionOf = (apiVersion: string, kind: string, namespace?: strin
 
 const pathOf = (manifest: JsonObject): { collection: string; object: string } => {
   const { name, namespace } = manifest['metadata'] as { name: string; namespace?: string }
-  const collection = collectionOf(String(manifest['apiVersion']), String(manifest['kind']), namespace)
+  const collection = collectionOf(manifest['apiVersion'] as string, manifest['kind'] as string, namespace)
   return { collection, object: `${collection}/${name}` }
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
 /** A patch that is a list is a JSON patch (RFC 6902), else a merge patch (RFC 7386). */
 const contentType = (method: string, body: unknown): string =>
-  method !== 'PATCH' ? 'application/json' : Array.isArray(body) ? 'application/json-patch+json' : 'application/merge-patch+json'
+  method !== 'PATCH'
+    ? 'application/json'
+    : Array.isArray(body)
+      ? 'application/json-patch+json'
+      : 'application/merge-patch+json'
 
 /** `agents` collects what must be closed at the end. */
 export function apiOf(access: ClusterAccess, agents: Agent[]): Api {
-  const connect = { ...(access.ca === undefined ? {} : { ca: access.ca }), ...(access.certificate ?? {}) }
+  const connect = { ...(access.ca === undefined ? {} : { ca: access.ca }), ...access.certificate }
   const agent = new Agent({ connect })
   agents.push(agent)
   return async (method, path, body) => {
     const headers: Record<string, string> = { accept: 'application/json' }
-    if (body !== undefined)
-      headers['content-type'] = contentType(method, body)
+    if (body !== undefined) headers['content-type'] = contentType(method, body)
     if (access.token !== undefined) headers['authorization'] = `Bearer ${await access.token()}`
     const answer = await request(`${access.server}${path}`, {
       method,
@@ -56,8 +61,8 @@ export function apiOf(access: ClusterAccess, agents: Agent[]): Api {
     return {
       status: answer.statusCode,
       body: parsed,
-      message: String(parsed['message'] ?? ''),
-      reason: String(parsed['reason'] ?? ''),
+      message: textOf(parsed['message']),
+      reason: textOf(parsed['reason']),
     }
   }
 }
@@ -79,7 +84,7 @@ export async function write(api: Api, manifest: JsonObject): Promise<void> {
   const answer = await api('POST', collection, manifest)
   if (answer.status !== 201 && answer.status !== 409) {
     throw new Error(
-      `${String(manifest['kind'])} ${JSON.stringify(manifest['metadata'])}: ${answer.status} ${answer.message}`,
+      `${JSON.stringify(manifest['kind'])} ${JSON.stringify(manifest['metadata'])}: ${answer.status} ${answer.message}`,
     )
   }
 }

@@ -12,10 +12,21 @@ import { pluralOf } from './sharable.ts'
 
 export const rbacGroup = 'rbac.authorization.k8s.io'
 
-export type Subject = { readonly kind: string; readonly apiGroup: string; readonly name: string; readonly namespace?: string }
+export type Subject = {
+  readonly kind: string
+  readonly apiGroup: string
+  readonly name: string
+  readonly namespace?: string
+}
 const group = (name: string): Subject => ({ kind: 'Group', apiGroup: rbacGroup, name })
-const account = (namespace: string, name: string): Subject => ({ kind: 'ServiceAccount', apiGroup: '', name, namespace })
-const accountOf = (pair: string): Subject => account(pair.slice(0, pair.indexOf('/')), pair.slice(pair.indexOf('/') + 1))
+const account = (namespace: string, name: string): Subject => ({
+  kind: 'ServiceAccount',
+  apiGroup: '',
+  name,
+  namespace,
+})
+const accountOf = (pair: string): Subject =>
+  account(pair.slice(0, pair.indexOf('/')), pair.slice(pair.indexOf('/') + 1))
 
 /** Unique: no role name holds a dash, so the part before the last dash is the tenant. */
 export const roleAccountName = (tenant: string, role: Role): string => `${tenant}-${role}`
@@ -43,11 +54,17 @@ function roleAccount(tenant: Tenant, role: Role, context: LayerContext): Resourc
 function subjectsOf(tenant: Tenant, role: Role, context: LayerContext): readonly Subject[] {
   const bindings = tenant.spec.access.roleBindings.filter((binding) => binding.role === role)
   const [groups, accounts] = [new Set(boundGroups(tenant)), new Set(boundServiceAccounts(tenant, context))]
-  const named = bindings.flatMap((binding) => binding.serviceAccounts.map(({ namespace, name }) => `${namespace}/${name}`))
+  const named = bindings.flatMap((binding) =>
+    binding.serviceAccounts.map(({ namespace, name }) => `${namespace}/${name}`),
+  )
   return [
     account(context.platform.kubernetes.systemNamespace, roleAccountName(tenant.name, role)),
-    ...sortedSet(bindings.flatMap((binding) => binding.groups)).filter((name) => groups.has(name)).map((name) => group(name)),
-    ...sortedSet(named).filter((pair) => accounts.has(pair)).map((pair) => accountOf(pair)),
+    ...sortedSet(bindings.flatMap((binding) => binding.groups))
+      .filter((name) => groups.has(name))
+      .map((name) => group(name)),
+    ...sortedSet(named)
+      .filter((pair) => accounts.has(pair))
+      .map((pair) => accountOf(pair)),
   ]
 }
 
@@ -69,7 +86,12 @@ function roleBinding(tenant: Tenant, role: Role, context: LayerContext): Resourc
     {
       apiVersion: `${rbacGroup}/v1`,
       kind: 'RoleBinding',
-      metadata: { name: clusterRoleName(role), namespace: tenant.names.namespace, labels: tenantLabels(tenant), annotations: {} },
+      metadata: {
+        name: clusterRoleName(role),
+        namespace: tenant.names.namespace,
+        labels: tenantLabels(tenant),
+        annotations: {},
+      },
       roleRef: { apiGroup: rbacGroup, kind: 'ClusterRole', name: clusterRoleName(role) },
       subjects: subjectsOf(tenant, role, context),
     },
@@ -89,7 +111,10 @@ function sharing(tenant: Tenant, context: LayerContext): readonly Resource[] {
   return Object.entries(byNamespace).flatMap(([namespace, objects]) => {
     const name = `ringfence-shared-${tenant.name}`
     const metadata = { name, namespace, labels: tenantLabels(tenant), annotations: {} }
-    const byKind = Object.groupBy(objects ?? [], (shared) => `${shared.apiGroup}/${pluralOf(shared.apiGroup, shared.kind) ?? ''}`)
+    const byKind = Object.groupBy(
+      objects ?? [],
+      (shared) => `${shared.apiGroup}/${pluralOf(shared.apiGroup, shared.kind) ?? ''}`,
+    )
     const rules = Object.entries(byKind)
       .filter(([key]) => !key.endsWith('/'))
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -101,16 +126,23 @@ function sharing(tenant: Tenant, context: LayerContext): readonly Resource[] {
       }))
     if (rules.length === 0) return []
     const role = kubernetesResource(
-      tenant, context, { layer: 'compute', kind: 'shared-role', key: namespace },
+      tenant,
+      context,
+      { layer: 'compute', kind: 'shared-role', key: namespace },
       { apiVersion: `${rbacGroup}/v1`, kind: 'Role', metadata, rules },
-    ) // prettier-ignore
+    )
     const binding = kubernetesResource(
-      tenant, context, { layer: 'compute', kind: 'shared-role-binding', key: namespace, needs: [role.address] },
+      tenant,
+      context,
+      { layer: 'compute', kind: 'shared-role-binding', key: namespace, needs: [role.address] },
       {
-        apiVersion: `${rbacGroup}/v1`, kind: 'RoleBinding', metadata,
-        roleRef: { apiGroup: rbacGroup, kind: 'Role', name }, subjects: allSubjects(tenant, context),
+        apiVersion: `${rbacGroup}/v1`,
+        kind: 'RoleBinding',
+        metadata,
+        roleRef: { apiGroup: rbacGroup, kind: 'Role', name },
+        subjects: allSubjects(tenant, context),
       },
-    ) // prettier-ignore
+    )
     return [role, binding]
   })
 }

@@ -15,7 +15,12 @@ export const engineServiceAccount = 'ringfence-engine'
 
 const see = ['get', 'list', 'watch'] as const
 const own = [...see, 'create', 'update', 'patch', 'delete'] as const
-const rule = (apiGroup: string, resources: readonly string[], verbs: readonly string[], resourceNames?: readonly string[]): PolicyRule => ({
+const rule = (
+  apiGroup: string,
+  resources: readonly string[],
+  verbs: readonly string[],
+  resourceNames?: readonly string[],
+): PolicyRule => ({
   apiGroups: [apiGroup],
   resources,
   verbs,
@@ -26,7 +31,12 @@ const rule = (apiGroup: string, resources: readonly string[], verbs: readonly st
 const keeps: readonly PolicyRule[] = [
   rule('', ['namespaces', 'resourcequotas', 'limitranges', 'serviceaccounts', 'configmaps', 'secrets'], own),
   rule('rbac.authorization.k8s.io', ['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'], own),
-  rule('rbac.authorization.k8s.io', ['clusterroles'], ['bind'], roles.map((role) => clusterRoleName(role))),
+  rule(
+    'rbac.authorization.k8s.io',
+    ['clusterroles'],
+    ['bind'],
+    roles.map((role) => clusterRoleName(role)),
+  ),
   rule('networking.k8s.io', ['networkpolicies'], own),
   rule('admissionregistration.k8s.io', ['validatingadmissionpolicies', 'validatingadmissionpolicybindings'], own),
   rule('cilium.io', ['ciliumnetworkpolicies'], own),
@@ -47,14 +57,33 @@ const reads: readonly PolicyRule[] = [
   rule('discovery.k8s.io', ['endpointslices'], see),
   rule('apiextensions.k8s.io', ['customresourcedefinitions'], see),
   rule('apiregistration.k8s.io', ['apiservices'], see),
-  rule('admissionregistration.k8s.io', [
-    'validatingwebhookconfigurations', 'mutatingwebhookconfigurations', 'mutatingadmissionpolicies', 'mutatingadmissionpolicybindings',
-  ], see), // prettier-ignore
+  rule(
+    'admissionregistration.k8s.io',
+    [
+      'validatingwebhookconfigurations',
+      'mutatingwebhookconfigurations',
+      'mutatingadmissionpolicies',
+      'mutatingadmissionpolicybindings',
+    ],
+    see,
+  ),
   rule('networking.k8s.io', ['ingresses', 'ingressclasses', 'servicecidrs', 'ipaddresses'], see),
-  rule('policy.networking.k8s.io', ['adminnetworkpolicies', 'baselineadminnetworkpolicies', 'clusternetworkpolicies'], see),
+  rule(
+    'policy.networking.k8s.io',
+    ['adminnetworkpolicies', 'baselineadminnetworkpolicies', 'clusternetworkpolicies'],
+    see,
+  ),
   rule('cilium.io', ['ciliumclusterwidenetworkpolicies', 'ciliumcidrgroups'], see),
-  rule('projectcalico.org', ['globalnetworkpolicies', 'tier.globalnetworkpolicies', 'tiers', 'networksets', 'globalnetworksets'], see),
-  rule('crd.projectcalico.org', ['networkpolicies', 'globalnetworkpolicies', 'tiers', 'networksets', 'globalnetworksets'], see),
+  rule(
+    'projectcalico.org',
+    ['globalnetworkpolicies', 'tier.globalnetworkpolicies', 'tiers', 'networksets', 'globalnetworksets'],
+    see,
+  ),
+  rule(
+    'crd.projectcalico.org',
+    ['networkpolicies', 'globalnetworkpolicies', 'tiers', 'networksets', 'globalnetworksets'],
+    see,
+  ),
   rule('certificates.k8s.io', ['certificatesigningrequests'], see),
   rule('storage.k8s.io', ['storageclasses'], see),
   rule('scheduling.k8s.io', ['priorityclasses'], see),

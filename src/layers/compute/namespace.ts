@@ -18,7 +18,13 @@ export const podSecurityLabels = (profile: Tenant['spec']['compute']['podSecurit
 /** Namespaces that no document may take: Kubernetes', ours and those that tenants share. */
 export function isPlatformNamespace(namespace: string, context: LayerContext): boolean {
   const { systemNamespace, sharedNamespaces, services, gateway, monitoring } = context.platform.kubernetes
-  const named = [systemNamespace, ...sharedNamespaces, ...services.map((pods) => pods.namespace), gateway?.namespace, monitoring?.namespace]
+  const named = [
+    systemNamespace,
+    ...sharedNamespaces,
+    ...services.map((pods) => pods.namespace),
+    gateway?.namespace,
+    monitoring?.namespace,
+  ]
   return namespace === 'default' || namespace.startsWith('kube-') || named.includes(namespace)
 }
 
@@ -48,7 +54,12 @@ export function workloads(tenant: Tenant, context: LayerContext): Resource {
     ...kubernetesResource(
       tenant,
       context,
-      { layer: 'compute', kind: 'workloads', key: 'main', needs: [known.namespace, known.quota, known.limits, known.defaultDeny] },
+      {
+        layer: 'compute',
+        kind: 'workloads',
+        key: 'main',
+        needs: [known.namespace, known.quota, known.limits, known.defaultDeny],
+      },
       { apiVersion: 'ringfence.dev/v1alpha1', kind: 'Workloads', metadata: { name: tenant.names.namespace } },
     ),
     spec: { namespace: tenant.names.namespace },

@@ -28,18 +28,23 @@ export const parameter = {
 // oxlint-disable-next-line no-control-regex -- exactly the control characters are meant
 const isOneLine = (value: string): boolean => value !== '' && !/[\u0000-\u001f\u007f\u2028\u2029]/.test(value)
 
-const lines = (values: readonly string[]): string => [...new Set(values.filter((value) => isOneLine(value)))].toSorted().join('\n')
+const lines = (values: readonly string[]): string =>
+  [...new Set(values.filter((value) => isOneLine(value)))].toSorted().join('\n')
 
 /** Groups that may be bound in a tenant: those that its document names, never Kubernetes' own. */
 export const boundGroups = (tenant: Tenant): readonly string[] =>
-  [...new Set(tenant.spec.access.roleBindings.flatMap((binding) => binding.groups))].filter((group) => isOneLine(group) && !group.startsWith('system:')).toSorted()
+  [...new Set(tenant.spec.access.roleBindings.flatMap((binding) => binding.groups))]
+    .filter((group) => isOneLine(group) && !group.startsWith('system:'))
+    .toSorted()
 
 /** ServiceAccounts from outside the namespace that may be bound: `namespace/name`. */
 export function boundServiceAccounts(tenant: Tenant, context: LayerContext): readonly string[] {
   const system = context.platform.kubernetes.systemNamespace
   const named = tenant.spec.access.roleBindings.flatMap((binding) => binding.serviceAccounts)
   const ours = (['owner', 'editor', 'viewer'] as const).map((role) => `${system}/${tenant.name}-${role}`)
-  const others = named.filter((account) => account.namespace !== system).map((account) => `${account.namespace}/${account.name}`)
+  const others = named
+    .filter((account) => account.namespace !== system)
+    .map((account) => `${account.namespace}/${account.name}`)
   return [...new Set([...ours, ...others])].toSorted()
 }
 
@@ -61,7 +66,9 @@ export function admissionParameters(tenant: Tenant, context: LayerContext): Labe
     [parameter.ingressClasses]: lines(allowed.ingressClasses),
     [parameter.ingressHosts]: lines(hostsOf(tenant)),
     [parameter.priorityClasses]: lines(allowed.priorityClasses),
-    [parameter.runtimeClasses]: lines(runtimeClass === undefined ? allowed.runtimeClasses : [runtimeClass, ...allowed.runtimeClasses]),
+    [parameter.runtimeClasses]: lines(
+      runtimeClass === undefined ? allowed.runtimeClasses : [runtimeClass, ...allowed.runtimeClasses],
+    ),
     [parameter.runtimeClass]: runtimeClass ?? '',
     [parameter.nodeSelector]: lines(Object.entries(allowed.nodeSelector).map(([key, value]) => `${key}=${value}`)),
   }

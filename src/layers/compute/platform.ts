@@ -26,7 +26,12 @@ const systemNamespace = (context: LayerContext): Manifest => ({
 
 /** Resources that the engine makes and keeps, in an order that `needs` states. */
 export function platformResources(context: LayerContext): readonly Resource[] {
-  const namespace = kubernetesResource('platform', context, { layer: 'compute', kind: 'namespace', key: 'system' }, systemNamespace(context))
+  const namespace = kubernetesResource(
+    'platform',
+    context,
+    { layer: 'compute', kind: 'namespace', key: 'system' },
+    systemNamespace(context),
+  )
   const clusterRoles = roles.map((role) =>
     kubernetesResource(
       'platform',
@@ -62,7 +67,12 @@ export const installation = (context: LayerContext): readonly Manifest[] => [
     roleRef: { apiGroup: rbacGroup, kind: 'ClusterRole', name: engineClusterRole },
     subjects: [
       { kind: 'User', apiGroup: rbacGroup, name: engineUser },
-      { kind: 'ServiceAccount', apiGroup: '', name: engineServiceAccount, namespace: context.platform.kubernetes.systemNamespace },
+      {
+        kind: 'ServiceAccount',
+        apiGroup: '',
+        name: engineServiceAccount,
+        namespace: context.platform.kubernetes.systemNamespace,
+      },
     ],
   },
 ]

@@ -34,19 +34,35 @@ const synonyms: { readonly [name: string]: string } = {
 }
 
 const spelledOut = (quota: Labels): Labels =>
-  Object.fromEntries(Object.entries(quota).map(([name, amount]) => [Object.hasOwn(synonyms, name) ? (synonyms[name] as string) : name, amount]))
+  Object.fromEntries(
+    Object.entries(quota).map(([name, amount]) => [
+      Object.hasOwn(synonyms, name) ? (synonyms[name] as string) : name,
+      amount,
+    ]),
+  )
 
 /** Platform defaults under the tenant's own amounts; a node port is a door beside the gateway and stays at 0. */
 export function quotaOf(tenant: Tenant, context: LayerContext): Labels {
   const platform = context.platform.defaults.quota
-  return sorted({ ...floor, ...spelledOut(platform), ...spelledOut(tenant.spec.compute.quota), 'services.nodeports': '0' })
+  return sorted({
+    ...floor,
+    ...spelledOut(platform),
+    ...spelledOut(tenant.spec.compute.quota),
+    'services.nodeports': '0',
+  })
 }
 
 export const resourceQuota = (tenant: Tenant, context: LayerContext): Resource =>
   kubernetesResource(
     tenant,
     context,
-    { layer: 'compute', kind: 'resource-quota', key: 'main', needs: [addresses(tenant.name).namespace], ...withinNamespace(tenant) },
+    {
+      layer: 'compute',
+      kind: 'resource-quota',
+      key: 'main',
+      needs: [addresses(tenant.name).namespace],
+      ...withinNamespace(tenant),
+    },
     {
       apiVersion: 'v1',
       kind: 'ResourceQuota',
@@ -56,12 +72,21 @@ export const resourceQuota = (tenant: Tenant, context: LayerContext): Resource =
   )
 
 export function limitRange(tenant: Tenant, context: LayerContext): Resource {
-  const { cpu, memory, ephemeralStorage } = { ...context.platform.defaults.limits, ...definedOnly(tenant.spec.compute.limits) }
+  const { cpu, memory, ephemeralStorage } = {
+    ...context.platform.defaults.limits,
+    ...definedOnly(tenant.spec.compute.limits),
+  }
   const amounts = { cpu, 'ephemeral-storage': ephemeralStorage, memory }
   return kubernetesResource(
     tenant,
     context,
-    { layer: 'compute', kind: 'limit-range', key: 'main', needs: [addresses(tenant.name).namespace], ...withinNamespace(tenant) },
+    {
+      layer: 'compute',
+      kind: 'limit-range',
+      key: 'main',
+      needs: [addresses(tenant.name).namespace],
+      ...withinNamespace(tenant),
+    },
     {
       apiVersion: 'v1',
       kind: 'LimitRange',
@@ -72,4 +97,6 @@ export function limitRange(tenant: Tenant, context: LayerContext): Resource {
 }
 
 const definedOnly = <T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> }
+  Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>
+  }

@@ -14,7 +14,11 @@ export interface PolicyRule {
 
 const see = ['get', 'list', 'watch'] as const
 const change = ['create', 'update', 'patch', 'delete', 'deletecollection'] as const
-const rule = (apiGroup: string, resources: readonly string[], verbs: readonly string[]): PolicyRule => ({ apiGroups: [apiGroup], resources, verbs })
+const rule = (apiGroup: string, resources: readonly string[], verbs: readonly string[]): PolicyRule => ({
+  apiGroups: [apiGroup],
+  resources,
+  verbs,
+})
 
 const workloads = ['deployments', 'replicasets', 'statefulsets', 'daemonsets'] as const
 const scalable = ['deployments/scale', 'replicasets/scale', 'statefulsets/scale'] as const
@@ -24,7 +28,11 @@ const rbac = 'rbac.authorization.k8s.io'
 const viewer: readonly PolicyRule[] = [
   rule('', ['namespaces'], ['get']),
   rule('', ['pods', 'pods/log', 'pods/status'], see),
-  rule('', ['services', 'endpoints', 'configmaps', 'persistentvolumeclaims', 'serviceaccounts', 'replicationcontrollers'], see),
+  rule(
+    '',
+    ['services', 'endpoints', 'configmaps', 'persistentvolumeclaims', 'serviceaccounts', 'replicationcontrollers'],
+    see,
+  ),
   rule('', ['events', 'resourcequotas', 'limitranges'], see),
   rule('events.k8s.io', ['events'], see),
   rule('discovery.k8s.io', ['endpointslices'], see),
@@ -39,7 +47,11 @@ const viewer: readonly PolicyRule[] = [
 /** Runs things: may make pods, and with them reach every Secret and ServiceAccount of the namespace. */
 const editor: readonly PolicyRule[] = [
   ...viewer,
-  rule('', ['pods', 'services', 'configmaps', 'persistentvolumeclaims', 'serviceaccounts', 'replicationcontrollers'], change),
+  rule(
+    '',
+    ['pods', 'services', 'configmaps', 'persistentvolumeclaims', 'serviceaccounts', 'replicationcontrollers'],
+    change,
+  ),
   rule('', ['secrets'], [...see, ...change]),
   rule('', ['pods/eviction'], ['create']),
   rule('apps', workloads, change),

@@ -28,4 +28,8 @@ export const pluralOf = (apiGroup: string, kind: string): string | undefined => 
 /** What the engine must hold itself, so that it may hand it on. */
 export const sharableRules: readonly PolicyRule[] = Object.entries(
   Object.groupBy(Object.keys(plurals), (key) => key.slice(0, key.indexOf('/'))),
-).map(([group, keys]) => ({ apiGroups: [group], resources: (keys ?? []).map((key) => plurals[key] ?? ''), verbs: ['get'] }))
+).map(([group, keys]) => ({
+  apiGroups: [group],
+  resources: (keys ?? []).map((key) => plurals[key] ?? ''),
+  verbs: ['get'],
+}))

@@ -9,13 +9,16 @@ import type { Tenant } from '../../model/tenant.ts'
 import { addresses, kubernetesResource, tenantLabels, withinNamespace } from '../manifest.ts'
 import { metadataRanges, neverRanges, texts } from './forbidden.ts'
 import { resolverRanges } from './openings.ts'
-import { contains, isMapped, minimal, overlaps, rangesOf, type Range } from './ranges.ts'
+import { contains, overlaps, type AddressRange } from '../../model/ranges.ts'
+import { isMapped, minimal, rangesOf } from './ranges.ts'
 
 const fqdnPattern = /^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/
 
 /** Domain names in one spelling; those that are none are left out, and named by the layer's problem. */
 export const fqdnsOf = (tenant: Tenant): readonly string[] =>
-  [...new Set(tenant.spec.network.egress.fqdns.map((name) => name.toLowerCase()))].filter((name) => fqdnPattern.test(name)).toSorted()
+  [...new Set(tenant.spec.network.egress.fqdns.map((name) => name.toLowerCase()))]
+    .filter((name) => fqdnPattern.test(name))
+    .toSorted()
 
 /** Which plug-in's kinds to write: what the cluster was seen to have, or, into a folder, what the document says. */
 export function fqdnKind(context: LayerContext): 'cilium' | 'calico' | undefined {
@@ -26,8 +29,12 @@ export function fqdnKind(context: LayerContext): 'cilium' | 'calico' | undefined
 }
 
 /** Shut addresses, without the resolvers among them (a node-local cache answers on a link-local address). */
-function denied(context: LayerContext): readonly { readonly range: Range; readonly except: readonly Range[] }[] {
-  const resolvers = rangesOf(resolverRanges(context)).filter((range) => !metadataRanges.some((shut) => overlaps(range, shut)))
+function denied(
+  context: LayerContext,
+): readonly { readonly range: AddressRange; readonly except: readonly AddressRange[] }[] {
+  const resolvers = rangesOf(resolverRanges(context)).filter(
+    (range) => !metadataRanges.some((shut) => overlaps(range, shut)),
+  )
   return minimal(neverRanges)
     .filter((range) => !isMapped(range) && !resolvers.some((resolver) => contains(resolver, range)))
     .map((range) => ({ range, except: minimal(resolvers.filter((resolver) => contains(range, resolver))) }))
@@ -45,8 +52,13 @@ function cilium(tenant: Tenant, context: LayerContext): JsonObject {
   return {
     endpointSelector: {},
     egress: [
-      { toEndpoints: [{ matchLabels: dnsPods }], toPorts: [{ ports: dnsPorts, rules: { dns: [{ matchPattern: '*' }] } }] },
-      { toFQDNs: fqdnsOf(tenant).map((fqdn) => (fqdn.startsWith('*.') ? { matchPattern: fqdn } : { matchName: fqdn })) },
+      {
+        toEndpoints: [{ matchLabels: dnsPods }],
+        toPorts: [{ ports: dnsPorts, rules: { dns: [{ matchPattern: '*' }] } }],
+      },
+      {
+        toFQDNs: fqdnsOf(tenant).map((fqdn) => (fqdn.startsWith('*.') ? { matchPattern: fqdn } : { matchName: fqdn })),
+      },
     ],
     egressDeny: [
       {
@@ -77,11 +89,27 @@ export function fqdnPolicy(tenant: Tenant, context: LayerContext): readonly Reso
   const kind = fqdnKind(context)
   if (kind === undefined || fqdnsOf(tenant).length === 0) return []
   const known = addresses(tenant.name)
-  const place = { layer: 'network', kind: 'network-policy', key: 'fqdn', needs: [known.namespace, known.defaultDeny], ...withinNamespace(tenant) } as const
-  const metadata = { name: name(tenant), namespace: tenant.names.namespace, labels: tenantLabels(tenant), annotations: {} }
+  const place = {
+    layer: 'network',
+    kind: 'network-policy',
+    key: 'fqdn',
+    needs: [known.namespace, known.defaultDeny],
+    ...withinNamespace(tenant),
+  } as const
+  const metadata = {
+    name: name(tenant),
+    namespace: tenant.names.namespace,
+    labels: tenantLabels(tenant),
+    annotations: {},
+  }
   return [
     kind === 'cilium'
-      ? kubernetesResource(tenant, context, place, { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata, spec: cilium(tenant, context) })
+      ? kubernetesResource(tenant, context, place, {
+          apiVersion: 'cilium.io/v2',
+          kind: 'CiliumNetworkPolicy',
+          metadata,
+          spec: cilium(tenant, context),
+        })
       : kubernetesResource(
           tenant,
           context,

@@ -29,7 +29,9 @@ function fqdnProblem(tenant: Tenant, context: LayerContext): RingfenceError | un
 /** A range of a rule of which nothing may be opened. */
 function shutRange(tenant: Tenant, context: LayerContext): RingfenceError | undefined {
   for (const direction of ['allowFrom', 'allowTo'] as const) {
-    const blocks = tenant.spec.network[direction].flatMap((rule) => rule.peers.flatMap((peer) => ('ipBlock' in peer ? [peer.ipBlock] : [])))
+    const blocks = tenant.spec.network[direction].flatMap((rule) =>
+      rule.peers.flatMap((peer) => ('ipBlock' in peer ? [peer.ipBlock] : [])),
+    )
     const shut = blocks.find((block) => ruleRangePeer(block, tenant, context) === undefined)
     if (shut === undefined) continue
     if (!clusterRangesKnown(context)) {
@@ -39,7 +41,8 @@ function shutRange(tenant: Tenant, context: LayerContext): RingfenceError | unde
       )
     }
     const [path, reason] = [`/spec/network/${direction}`, `nothing of ${JSON.stringify(shut.cidr)} may be opened`]
-    const fix = 'pod, service, node, link-local, carrier and metadata addresses stay shut; name addresses outside of them'
+    const fix =
+      'pod, service, node, link-local, carrier and metadata addresses stay shut; name addresses outside of them'
     return new RingfenceError('InvalidDocument', `${path}: ${reason}; ${fix}`, { problems: [{ path, reason, fix }] })
   }
   return undefined
@@ -50,17 +53,29 @@ function problem(tenant: Tenant, context: LayerContext): RingfenceError | undefi
     return notConfigured('no Kubernetes is configured; name a context, or render manifests with --kubernetes render')
   }
   if (tenant.spec.network.egress.gateway !== undefined) {
-    return notConfigured('no backend for a fixed outgoing address (network.egress.gateway) is configured; remove it from the document')
+    return notConfigured(
+      'no backend for a fixed outgoing address (network.egress.gateway) is configured; remove it from the document',
+    )
   }
   if (tenant.spec.network.allowKubernetesAPI && (context.facts.kubernetes?.apiServer.length ?? 0) === 0) {
-    return notConfigured('network.allowKubernetesAPI needs the addresses of the API server, and none were observed here; remove it, or apply to a live cluster')
+    return notConfigured(
+      'network.allowKubernetesAPI needs the addresses of the API server, and none were observed here; remove it, or apply to a live cluster',
+    )
   }
   return fqdnProblem(tenant, context) ?? shutRange(tenant, context)
 }
 
 const claims = (tenant: Tenant): readonly Claim[] => [
-  { id: 'network.contained', tenant: tenant.name, statement: `No pod of ${tenant.name} can reach a pod of others, or an address that stays shut.` },
-  { id: 'network.fenced', tenant: tenant.name, statement: `No pod of others and no address outside can reach a pod of ${tenant.name} uninvited.` },
+  {
+    id: 'network.contained',
+    tenant: tenant.name,
+    statement: `No pod of ${tenant.name} can reach a pod of others, or an address that stays shut.`,
+  },
+  {
+    id: 'network.fenced',
+    tenant: tenant.name,
+    statement: `No pod of others and no address outside can reach a pod of ${tenant.name} uninvited.`,
+  },
 ]
 
 export const networkLayer: Layer = {

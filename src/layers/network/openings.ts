@@ -8,8 +8,18 @@ import { output, resolveOutputs, type Address, type Outputs } from '../../model/
 import type { Tenant } from '../../model/tenant.ts'
 import { addresses } from '../manifest.ts'
 import { metadataRanges } from './forbidden.ts'
-import { externalPeers, namedNamespaces, podsOf, present, rangePeer, tenantRule, type Port, type Rule } from './peers.ts'
-import { overlaps, parseRange, rangesOf } from './ranges.ts'
+import {
+  externalPeers,
+  namedNamespaces,
+  podsOf,
+  present,
+  rangePeer,
+  tenantRule,
+  type Port,
+  type Rule,
+} from './peers.ts'
+import { overlaps } from '../../model/ranges.ts'
+import { rangesOf, readRange } from './ranges.ts'
 
 export interface Opening {
   readonly direction: 'ingress' | 'egress'
@@ -31,7 +41,9 @@ export function resolverRanges(context: LayerContext): readonly string[] {
 }
 
 function dns(context: LayerContext): Opening {
-  const resolvers = rangesOf(resolverRanges(context)).filter((range) => !metadataRanges.some((shut) => overlaps(range, shut)))
+  const resolvers = rangesOf(resolverRanges(context)).filter(
+    (range) => !metadataRanges.some((shut) => overlaps(range, shut)),
+  )
   return egress({
     peers: [
       { namespaceSelector: namedNamespaces(['kube-system']), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
@@ -41,17 +53,24 @@ function dns(context: LayerContext): Opening {
   })
 }
 
-const sameNamespace: readonly Opening[] = [ingress({ peers: [{ podSelector: {} }] }), egress({ peers: [{ podSelector: {} }] })]
+const sameNamespace: readonly Opening[] = [
+  ingress({ peers: [{ podSelector: {} }] }),
+  egress({ peers: [{ podSelector: {} }] }),
+]
 
 /** What of the platform may be reached, and what of it may enter. */
 function platformOpenings(tenant: Tenant, context: LayerContext): readonly Opening[] {
   const { services, gateway, monitoring, sharedNamespaces, systemNamespace } = context.platform.kubernetes
-  const shared = sharedNamespaces.filter((name) => name !== 'default' && name !== systemNamespace && !name.startsWith('kube-'))
+  const shared = sharedNamespaces.filter(
+    (name) => name !== 'default' && name !== systemNamespace && !name.startsWith('kube-'),
+  )
   return [
     ...services.map((pods) => egress(podsOf(pods))),
     ...(gateway === undefined ? [] : [ingress(podsOf(gateway))]),
     ...(monitoring === undefined ? [] : [ingress(podsOf(monitoring))]),
-    ...(tenant.spec.network.allowSharedNamespaces && shared.length > 0 ? [egress({ peers: [{ namespaceSelector: namedNamespaces(shared) }] })] : []),
+    ...(tenant.spec.network.allowSharedNamespaces && shared.length > 0
+      ? [egress({ peers: [{ namespaceSelector: namedNamespaces(shared) }] })]
+      : []),
   ]
 }
 
@@ -69,7 +88,7 @@ function external(tenant: Tenant, context: LayerContext): readonly Opening[] {
 function kubernetesApi(tenant: Tenant, context: LayerContext): readonly Opening[] {
   if (!tenant.spec.network.allowKubernetesAPI) return []
   return (context.facts.kubernetes?.apiServer ?? []).flatMap(({ address, port }) => {
-    const range = parseRange(address)
+    const range = readRange(address)
     const peer = range === undefined ? undefined : rangePeer(range, metadataRanges)
     return peer === undefined ? [] : [egress({ peers: [peer], ports: [{ protocol: 'TCP', port }] })]
   })
@@ -97,18 +116,23 @@ export function ruleOpenings(tenant: Tenant, context: LayerContext): readonly Op
 export function backendOpenings(tenant: Tenant): readonly Opening[] {
   if (tenant.spec.database.mode !== 'shared') return []
   const { database } = addresses(tenant.name)
-  return [egress({ peers: [output(database, 'addresses')], ports: [{ protocol: 'TCP', port: output(database, 'port') }] })]
+  return [
+    egress({ peers: [output(database, 'addresses')], ports: [{ protocol: 'TCP', port: output(database, 'port') }] }),
+  ]
 }
 
 /**
  * The legitimate openings of a tenant, for the prover: `{direction, peers, ports}` in NetworkPolicy's own shapes, an
  * empty `ports` meaning all. An opening whose outputs are not there yet is left out, as its policy is.
  */
-export function openingsOf(tenant: Tenant, context: LayerContext, outputs: (address: Address) => Outputs | undefined = () => undefined): readonly JsonObject[] {
+export function openingsOf(
+  tenant: Tenant,
+  context: LayerContext,
+  outputs: (address: Address) => Outputs | undefined = () => undefined,
+): readonly JsonObject[] {
   const all = [...isolationOpenings(tenant, context), ...ruleOpenings(tenant, context), ...backendOpenings(tenant)]
   return all.flatMap(({ direction, rule }) => {
     const resolved = resolveOutputs({ direction, peers: rule.peers, ports: rule.ports ?? [] }, outputs)
     return 'spec' in resolved ? [resolved.spec] : []
   })
 }
-

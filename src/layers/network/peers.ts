@@ -8,7 +8,8 @@ import type { PlatformPods } from '../../model/platform.ts'
 import type { NetworkPeer, NetworkRule, Tenant } from '../../model/tenant.ts'
 import { namespaceNameLabel, tenantLabel } from '../manifest.ts'
 import { clusterRanges, clusterRangesKnown, neverRanges, privateRanges } from './forbidden.ts'
-import { contains, cut, parseRange, rangesOf, type Range } from './ranges.ts'
+import { contains, type AddressRange } from '../../model/ranges.ts'
+import { cut, rangesOf, readRange } from './ranges.ts'
 
 export type Peer = JsonObject
 export type Port = JsonObject
@@ -28,17 +29,19 @@ export const podsOf = (pods: PlatformPods): Rule => ({
   ports: pods.ports.map(({ protocol, port }) => ({ protocol, port })),
 })
 
-export const present = <T>(values: readonly (T | undefined)[]): readonly T[] => values.filter((value) => value !== undefined)
+export const present = <T>(values: readonly (T | undefined)[]): readonly T[] =>
+  values.filter((value) => value !== undefined)
 
 /** A range as a peer with the forbidden ones cut out; undefined when nothing is left of it. */
-export function rangePeer(range: Range, forbidden: readonly Range[]): Peer | undefined {
+export function rangePeer(range: AddressRange, forbidden: readonly AddressRange[]): Peer | undefined {
   const left = cut(range, forbidden)
   if (left === undefined) return undefined
   return { ipBlock: { cidr: left.cidr, ...(left.except.length > 0 ? { except: left.except } : {}) } }
 }
 
 /** Private addresses are open as a whole only by the tenant's switch, and never in production. */
-export const privateOpen = (tenant: Tenant): boolean => tenant.spec.network.allowPrivateNetworks && tenant.spec.environment !== 'production'
+export const privateOpen = (tenant: Tenant): boolean =>
+  tenant.spec.network.allowPrivateNetworks && tenant.spec.environment !== 'production'
 
 /** The whole outside, without what is not the outside. */
 export function externalPeers(tenant: Tenant, context: LayerContext): readonly Peer[] {
@@ -50,13 +53,23 @@ export function externalPeers(tenant: Tenant, context: LayerContext): readonly P
  * What a tenant's own range may open: a range inside private space names it on purpose (a database of the house) and
  * is let through outside the cluster's ranges, provided that those are known; a wider one has private space cut out.
  */
-export function ruleRangePeer(block: { readonly cidr: string; readonly except: readonly string[] }, tenant: Tenant, context: LayerContext): Peer | undefined {
-  const range = parseRange(block.cidr)
+export function ruleRangePeer(
+  block: { readonly cidr: string; readonly except: readonly string[] },
+  tenant: Tenant,
+  context: LayerContext,
+): Peer | undefined {
+  const range = readRange(block.cidr)
   if (range === undefined) return undefined
-  const excepted = block.except.map((text) => parseRange(text))
+  const excepted = block.except.map((text) => readRange(text))
   if (excepted.includes(undefined)) return undefined
-  const meant = privateOpen(tenant) || (clusterRangesKnown(context) && privateRanges.some((one) => contains(one, range)))
-  const shut = [...neverRanges, ...clusterRanges(context), ...(meant ? [] : privateRanges), ...(excepted as Range[])]
+  const meant =
+    privateOpen(tenant) || (clusterRangesKnown(context) && privateRanges.some((one) => contains(one, range)))
+  const shut = [
+    ...neverRanges,
+    ...clusterRanges(context),
+    ...(meant ? [] : privateRanges),
+    ...(excepted as AddressRange[]),
+  ]
   return rangePeer(range, shut)
 }
 
@@ -94,13 +107,20 @@ function peerOf(peer: NetworkPeer, tenant: Tenant, context: LayerContext): Peer 
   if ('ipBlock' in peer) return ruleRangePeer(peer.ipBlock, tenant, context)
   const pods = peer.podSelector === undefined ? undefined : selector(peer.podSelector)
   if (!('namespaceSelector' in peer)) return { podSelector: pods ?? {} }
-  return { namespaceSelector: outsideTenants(peer.namespaceSelector, context), ...(pods === undefined ? {} : { podSelector: pods }) }
+  return {
+    namespaceSelector: outsideTenants(peer.namespaceSelector, context),
+    ...(pods === undefined ? {} : { podSelector: pods }),
+  }
 }
 
 /** A rule of the tenant, or undefined when none of its peers may be opened: an empty list would mean everywhere. */
 export function tenantRule(rule: NetworkRule, tenant: Tenant, context: LayerContext): Rule | undefined {
   const peers = present(rule.peers.map((peer) => peerOf(peer, tenant, context)))
   if (peers.length === 0) return undefined
-  const ports = rule.ports.map(({ protocol, port, endPort }) => ({ protocol, port, ...(endPort === undefined ? {} : { endPort }) }))
+  const ports = rule.ports.map(({ protocol, port, endPort }) => ({
+    protocol,
+    port,
+    ...(endPort === undefined ? {} : { endPort }),
+  }))
   return { peers, ...(ports.length > 0 ? { ports } : {}) }
 }

@@ -35,7 +35,12 @@ function policy(tenant: Tenant, context: LayerContext, key: Key, openings: reado
         labels: tenantLabels(tenant),
         annotations: {},
       },
-      spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: rules('ingress', 'from'), egress: rules('egress', 'to') },
+      spec: {
+        podSelector: {},
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: rules('ingress', 'from'),
+        egress: rules('egress', 'to'),
+      },
     },
   )
 }

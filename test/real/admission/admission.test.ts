@@ -7,10 +7,11 @@ import type { JsonObject } from '../../../src/model/json.ts'
 import { fencedCluster, type FencedCluster } from '../../support/fenced-cluster.ts'
 import { poll, write } from '../../support/kubernetes-api.ts'
 import { describeOn } from '../../support/servers.ts'
-import {
-  accessAttacks, allowed, clusterBindingAttacks, fenceAttacks, ingressAttacks, namespaceAttacks, networkAttacks, podAttacks, serviceAttacks,
-  standing, storageAttacks, target, type Attack,
-} from './attacks.ts' // prettier-ignore
+import { accessAttacks, clusterBindingAttacks, fenceAttacks, namespaceAttacks } from './access-attacks.ts'
+import { allowed, standing } from './allowed.ts'
+import { target, type Attack } from './attack.ts'
+import { ingressAttacks, networkAttacks, serviceAttacks } from './network-attacks.ts'
+import { podAttacks, storageAttacks } from './workload-attacks.ts'
 
 const groups: readonly (readonly [policy: string, attacks: readonly Attack[]])[] = [
   ['ringfence-namespaces', namespaceAttacks],
@@ -30,8 +31,18 @@ const ask = (attack: Attack, api = cluster.admin) => api(attack.method, attack.p
 /** What the attacks refer to that is no part of a tenant: classes, and a namespace of nobody. */
 const surroundings: readonly JsonObject[] = [
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'plain' } },
-  ...['gvisor', 'plain'].map((name) => ({ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name }, handler: name })),
-  ...['low', 'high'].map((name) => ({ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value: 10 })),
+  ...['gvisor', 'plain'].map((name) => ({
+    apiVersion: 'node.k8s.io/v1',
+    kind: 'RuntimeClass',
+    metadata: { name },
+    handler: name,
+  })),
+  ...['low', 'high'].map((name) => ({
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name },
+    value: 10,
+  })),
 ]
 
 const classPath: { readonly [kind: string]: string } = {
@@ -43,7 +54,7 @@ describeOn(['kubernetes'], 'admission', () => {
   beforeAll(async () => {
     cluster = await fencedCluster()
     for (const manifest of surroundings) {
-      const path = classPath[String(manifest['kind'])]
+      const path = classPath[manifest['kind'] as string]
       if (path === undefined) await write(cluster.admin, manifest)
       else expect((await cluster.admin('POST', path, manifest)).status).toBe(201)
     }
@@ -63,7 +74,11 @@ describeOn(['kubernetes'], 'admission', () => {
             nodeSelector: { pool: 'acme' },
           },
         },
-        access: { roleBindings: [{ role: 'editor', groups: ['acme-people'], serviceAccounts: [{ namespace: 'ci', name: 'deployer' }] }] },
+        access: {
+          roleBindings: [
+            { role: 'editor', groups: ['acme-people'], serviceAccounts: [{ namespace: 'ci', name: 'deployer' }] },
+          ],
+        },
       },
     })
     await cluster.provision({ apiVersion: 'ringfence.dev/v1alpha1', kind: 'Tenant', metadata: { name: 'globex' } })
@@ -148,7 +163,12 @@ describeOn(['kubernetes'], 'admission', () => {
     if (create === undefined) throw new Error('no control')
     expect((await cluster.admin('POST', create, control)).status).toBe(201)
     const { metadata, ...rest } = body as { metadata: JsonObject }
-    const again: JsonObject = { ...rest, apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: metadata['name'], namespace: metadata['namespace'] } as JsonObject }
+    const again: JsonObject = {
+      ...rest,
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: metadata['name'], namespace: metadata['namespace'] } as JsonObject,
+    }
     await cluster.admin('DELETE', path)
     try {
       const refused = await poll('the parameters are missed', async () => {
@@ -161,18 +181,37 @@ describeOn(['kubernetes'], 'admission', () => {
       // Nothing stands in the engine's way to put them back.
       await write(cluster.engine, again)
     }
-    await poll('the parameters are found', async () => ((await cluster.admin('POST', create, control)).status === 201 ? true : undefined))
+    await poll('the parameters are found', async () =>
+      (await cluster.admin('POST', create, control)).status === 201 ? true : undefined,
+    )
   })
 
   test('Kubernetes’ own controllers count in, and clear, a fenced namespace', async () => {
-    const tenant = await cluster.provision({ apiVersion: 'ringfence.dev/v1alpha1', kind: 'Tenant', metadata: { name: 'brief' } })
+    const tenant = await cluster.provision({
+      apiVersion: 'ringfence.dev/v1alpha1',
+      kind: 'Tenant',
+      metadata: { name: 'brief' },
+    })
     const path = `/api/v1/namespaces/${tenant.names.namespace}`
-    expect((await cluster.admin('POST', `${path}/services`, { apiVersion: 'v1', kind: 'Service', metadata: { name: 's' }, spec: { ports: [{ port: 1 }] } })).status).toBe(201)
+    expect(
+      (
+        await cluster.admin('POST', `${path}/services`, {
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: 's' },
+          spec: { ports: [{ port: 1 }] },
+        })
+      ).status,
+    ).toBe(201)
     await poll('the quota counts the service', async () => {
       const { body } = await cluster.admin('GET', `${path}/resourcequotas/ringfence`)
       return (body['status'] as { used?: { services?: string } }).used?.services === '1' ? true : undefined
     })
     expect((await cluster.engine('DELETE', path)).status).toBe(200)
-    await poll('the namespace is gone', async () => ((await cluster.admin('GET', path)).status === 404 ? true : undefined), 60_000)
+    await poll(
+      'the namespace is gone',
+      async () => ((await cluster.admin('GET', path)).status === 404 ? true : undefined),
+      60_000,
+    )
   })
 })

@@ -7,11 +7,25 @@ import type { JsonObject } from '../../../src/model/json.ts'
 export const own = 'ringfence-acme'
 export const other = 'ringfence-globex'
 
-const secure = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }
+const secure = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  runAsNonRoot: true,
+  seccompProfile: { type: 'RuntimeDefault' },
+}
 
 /** A pod that is admitted, with one thing changed. */
-export function pod(change: { readonly spec?: JsonObject; readonly container?: JsonObject; readonly security?: JsonObject } = {}, name = 'probe'): JsonObject {
-  const container = { name: 'c', image: 'registry.example/app:1', imagePullPolicy: 'Always', securityContext: { ...secure, ...change.security }, ...change.container }
+export function pod(
+  change: { readonly spec?: JsonObject; readonly container?: JsonObject; readonly security?: JsonObject } = {},
+  name = 'probe',
+): JsonObject {
+  const container = {
+    name: 'c',
+    image: 'registry.example/app:1',
+    imagePullPolicy: 'Always',
+    securityContext: { ...secure, ...change.security },
+    ...change.container,
+  }
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { containers: [container], ...change.spec } }
 }
 
@@ -23,19 +37,27 @@ export interface PodCheck {
 }
 
 const podSecurity = 'violates PodSecurity "restricted:latest"'
-const security = (what: string, says: string, change: Parameters<typeof pod>[0]): PodCheck => ({ what: `block ${what}`, pod: pod(change), says: `${podSecurity}: ${says}` })
+const security = (what: string, says: string, change: Parameters<typeof pod>[0]): PodCheck => ({
+  what: `block ${what}`,
+  pod: pod(change),
+  says: `${podSecurity}: ${says}`,
+})
 
 export const podChecks: readonly PodCheck[] = [
-  security('added capabilities', 'unrestricted capabilities', { security: { capabilities: { drop: ['ALL'], add: ['SYS_ADMIN'] } } }),
+  security('added capabilities', 'unrestricted capabilities', {
+    security: { capabilities: { drop: ['ALL'], add: ['SYS_ADMIN'] } },
+  }),
   security('containers that may run as root', 'runAsNonRoot != true', { security: { runAsNonRoot: false } }),
   security('containers that run as root', 'runAsUser=0', { security: { runAsUser: 0 } }),
   security('privileged containers', 'privileged', { security: { privileged: true, allowPrivilegeEscalation: true } }),
-  security('privilege escalation', 'allowPrivilegeEscalation != false', { security: { allowPrivilegeEscalation: true } }),
+  security('privilege escalation', 'allowPrivilegeEscalation != false', {
+    security: { allowPrivilegeEscalation: true },
+  }),
   security('host paths', 'restricted volume types', { spec: { volumes: [{ name: 'v', hostPath: { path: '/etc' } }] } }),
   security('the host network', 'host namespaces', { spec: { hostNetwork: true } }),
   security('host ports', 'hostPort', { container: { ports: [{ containerPort: 80, hostPort: 80 }] } }),
-  security('the host\'s process ids', 'host namespaces', { spec: { hostPID: true } }),
-  security('the host\'s IPC', 'host namespaces', { spec: { hostIPC: true } }),
+  security("the host's process ids", 'host namespaces', { spec: { hostPID: true } }),
+  security("the host's IPC", 'host namespaces', { spec: { hostIPC: true } }),
 ]
 
 /** Cluster-wide and platform resources that a tenant may not touch with any verb. */
@@ -79,40 +101,55 @@ export const tenantResources: readonly (readonly [group: string, resource: strin
 ]
 
 /** What nobody in a tenant may do even in their own namespace: each is a way to more. */
-export const ownForbidden: readonly (readonly [verb: string, group: string, resource: string, subresource?: string])[] = [
-  ['create', '', 'pods', 'exec'],
-  ['get', '', 'pods', 'exec'],
-  ['create', '', 'pods', 'attach'],
-  ['create', '', 'pods', 'portforward'],
-  ['get', '', 'pods', 'proxy'],
-  ['get', '', 'services', 'proxy'],
-  ['update', '', 'pods', 'ephemeralcontainers'],
-  ['patch', '', 'pods', 'ephemeralcontainers'],
-  ['update', '', 'pods', 'status'],
-  ['update', '', 'services', 'status'],
-  ['create', '', 'serviceaccounts', 'token'],
-  ['impersonate', '', 'serviceaccounts'],
-  ['escalate', 'rbac.authorization.k8s.io', 'roles'],
-  ['bind', 'rbac.authorization.k8s.io', 'roles'],
-  ['bind', 'rbac.authorization.k8s.io', 'clusterroles'],
-  ['update', '', 'namespaces'],
-  ['update', '', 'namespaces', 'finalize'],
-  ['create', '', 'endpoints'],
-  ['create', 'discovery.k8s.io', 'endpointslices'],
-  ...(['create', 'update', 'patch', 'delete', 'deletecollection'] as const).flatMap(
-    (verb) =>
-      [
-        [verb, '', 'resourcequotas'],
-        [verb, '', 'limitranges'],
-      ] as const,
-  ),
-]
+export const ownForbidden: readonly (readonly [verb: string, group: string, resource: string, subresource?: string])[] =
+  [
+    ['create', '', 'pods', 'exec'],
+    ['get', '', 'pods', 'exec'],
+    ['create', '', 'pods', 'attach'],
+    ['create', '', 'pods', 'portforward'],
+    ['get', '', 'pods', 'proxy'],
+    ['get', '', 'services', 'proxy'],
+    ['update', '', 'pods', 'ephemeralcontainers'],
+    ['patch', '', 'pods', 'ephemeralcontainers'],
+    ['update', '', 'pods', 'status'],
+    ['update', '', 'services', 'status'],
+    ['create', '', 'serviceaccounts', 'token'],
+    ['impersonate', '', 'serviceaccounts'],
+    ['escalate', 'rbac.authorization.k8s.io', 'roles'],
+    ['bind', 'rbac.authorization.k8s.io', 'roles'],
+    ['bind', 'rbac.authorization.k8s.io', 'clusterroles'],
+    ['update', '', 'namespaces'],
+    ['update', '', 'namespaces', 'finalize'],
+    ['create', '', 'endpoints'],
+    ['create', 'discovery.k8s.io', 'endpointslices'],
+    ...(['create', 'update', 'patch', 'delete', 'deletecollection'] as const).flatMap(
+      (verb) =>
+        [
+          [verb, '', 'resourcequotas'],
+          [verb, '', 'limitranges'],
+        ] as const,
+    ),
+  ]
 
 /** Amounts that the benchmark wants limited. */
 export const quotaNames = {
-  amounts: ['requests.cpu', 'limits.cpu', 'requests.memory', 'limits.memory', 'requests.ephemeral-storage', 'limits.ephemeral-storage'],
+  amounts: [
+    'requests.cpu',
+    'limits.cpu',
+    'requests.memory',
+    'limits.memory',
+    'requests.ephemeral-storage',
+    'limits.ephemeral-storage',
+  ],
   counts: [
-    'pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports',
+    'pods',
+    'services',
+    'replicationcontrollers',
+    'resourcequotas',
+    'secrets',
+    'configmaps',
+    'persistentvolumeclaims',
+    'services.nodeports',
     'services.loadbalancers',
   ],
-} as const // prettier-ignore
+} as const

@@ -7,7 +7,8 @@ import { parameter } from '../parameters.ts'
 import { clusterRoleName } from '../roles.ts'
 import { list, namespaceList, type PolicyText } from './cel.ts'
 
-const everySubject = (condition: string): string => `request.resource.resource != 'rolebindings' || !has(object.subjects) || object.subjects.all(s, ${condition})`
+const everySubject = (condition: string): string =>
+  `request.resource.resource != 'rolebindings' || !has(object.subjects) || object.subjects.all(s, ${condition})`
 
 export const access = (): PolicyText => ({
   key: 'access',
@@ -27,10 +28,13 @@ export const access = (): PolicyText => ({
       expression: everySubject(
         `s.kind != 'ServiceAccount' || (has(s.namespace) && (s.namespace == variables.own || (s.namespace + '/' + s.name) in variables.accounts))`,
       ),
-      message: 'a binding in the namespace of a tenant may only name service accounts of that namespace, or those of the tenant document',
+      message:
+        'a binding in the namespace of a tenant may only name service accounts of that namespace, or those of the tenant document',
     },
     {
-      expression: everySubject(`s.kind != 'Group' || s.name in variables.groups || s.name == 'system:serviceaccounts:' + variables.own`),
+      expression: everySubject(
+        `s.kind != 'Group' || s.name in variables.groups || s.name == 'system:serviceaccounts:' + variables.own`,
+      ),
       message: 'a binding in the namespace of a tenant may only name groups of the tenant document',
     },
     {
@@ -45,7 +49,8 @@ export const access = (): PolicyText => ({
       expression:
         `request.resource.resource != 'rolebindings' || object.roleRef.kind == 'Role' || ` +
         `object.roleRef.name in ${list(roles.map((role) => clusterRoleName(role)))}`,
-      message: 'a binding in the namespace of a tenant may only give its own roles, or ringfence-owner, ringfence-editor and ringfence-viewer',
+      message:
+        'a binding in the namespace of a tenant may only give its own roles, or ringfence-owner, ringfence-editor and ringfence-viewer',
     },
     {
       expression: `request.resource.resource != 'secrets' || !has(object.type) || object.type != 'kubernetes.io/service-account-token'`,

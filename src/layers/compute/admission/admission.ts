@@ -36,7 +36,12 @@ export function admissionResources(context: LayerContext, systemNamespace: Addre
     parameters(context),
   )
   const pairs = admissionPolicies(context).flatMap((text) => {
-    const policy = kubernetesResource('platform', context, { layer: 'compute', kind: 'admission-policy', key: text.key }, policyManifest(text, context))
+    const policy = kubernetesResource(
+      'platform',
+      context,
+      { layer: 'compute', kind: 'admission-policy', key: text.key },
+      policyManifest(text, context),
+    )
     const needs = [policy.address, known.address]
     const place = { layer: 'compute', kind: 'admission-binding', key: text.key, needs } as const
     return [policy, kubernetesResource('platform', context, place, bindingManifest(text, context))]

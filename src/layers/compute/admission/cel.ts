@@ -20,7 +20,9 @@ export function engineUsers(context: LayerContext): readonly string[] {
 
 /** Groups of people who may pass in an emergency. Kubernetes' own groups would exempt everyone. */
 export const exemptGroups = (context: LayerContext): readonly string[] =>
-  [...new Set(context.platform.kubernetes.breakGlassGroups)].filter((group) => !group.startsWith('system:') && !group.includes('\n')).toSorted()
+  [...new Set(context.platform.kubernetes.breakGlassGroups)]
+    .filter((group) => !group.startsWith('system:') && !group.includes('\n'))
+    .toSorted()
 
 /** Controllers of Kubernetes itself that clean up and count in tenants' namespaces. */
 export const controllers: readonly string[] = [
@@ -72,7 +74,12 @@ const exemption = (policy: PolicyText, context: LayerContext): Condition =>
 export const parameters = (context: LayerContext): Manifest => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
-  metadata: { name: parametersName, namespace: context.platform.kubernetes.systemNamespace, labels: platformLabels, annotations: {} },
+  metadata: {
+    name: parametersName,
+    namespace: context.platform.kubernetes.systemNamespace,
+    labels: platformLabels,
+    annotations: {},
+  },
   data: { users: engineUsers(context).join('\n'), groups: exemptGroups(context).join('\n') },
 })
 

@@ -14,7 +14,9 @@ export function fences(): PolicyText {
   return {
     key: 'fences',
     scope: 'Namespaced',
-    rules: [{ apiGroups: ['*'], resources: ['*', 'resourcequotas/status'], operations: ['CREATE', 'UPDATE', 'DELETE'] }],
+    rules: [
+      { apiGroups: ['*'], resources: ['*', 'resourcequotas/status'], operations: ['CREATE', 'UPDATE', 'DELETE'] },
+    ],
     conditions: [
       {
         name: 'a-fence',
@@ -25,7 +27,8 @@ export function fences(): PolicyText {
     validations: [
       {
         expression: `request.operation != 'CREATE' && request.userInfo.username in ${list(controllers)}`,
-        message: 'only Ringfence makes, changes and removes the quotas, limits and fences of a tenant, and whatever carries its labels',
+        message:
+          'only Ringfence makes, changes and removes the quotas, limits and fences of a tenant, and whatever carries its labels',
       },
     ],
   }

@@ -8,7 +8,8 @@ import { tenantLabel } from '../../manifest.ts'
 import { controllers, list, text, type PolicyText } from './cel.ts'
 
 /** What all names of tenants' namespaces begin with; empty where the pattern begins with a placeholder. */
-export const namespacePrefix = (context: LayerContext): string => context.platform.names.namespace.split('<', 1)[0] ?? ''
+export const namespacePrefix = (context: LayerContext): string =>
+  context.platform.names.namespace.split('<', 1)[0] ?? ''
 
 const same = (field: string, absent: string): string =>
   `(has(object.metadata.${field}) ? object.metadata.${field} : ${absent}) == (has(oldObject.metadata.${field}) ? oldObject.metadata.${field} : ${absent})`
@@ -21,11 +22,20 @@ export function namespaces(context: LayerContext): PolicyText {
   return {
     key: 'namespaces',
     scope: 'Cluster',
-    rules: [{ apiGroups: [''], resources: ['namespaces', 'namespaces/status', 'namespaces/finalize'], operations: ['CREATE', 'UPDATE', 'DELETE'] }],
+    rules: [
+      {
+        apiGroups: [''],
+        resources: ['namespaces', 'namespaces/status', 'namespaces/finalize'],
+        operations: ['CREATE', 'UPDATE', 'DELETE'],
+      },
+    ],
     conditions: [{ name: 'of-a-tenant', expression: prefix === '' ? marked : `${marked} || (${named})` }],
     variables: [
       { name: 'controller', expression: `request.userInfo.username in ${list(controllers)}` },
-      { name: 'unchanged', expression: [same('labels', '{}'), same('annotations', '{}'), same('ownerReferences', '[]')].join(' && ') },
+      {
+        name: 'unchanged',
+        expression: [same('labels', '{}'), same('annotations', '{}'), same('ownerReferences', '[]')].join(' && '),
+      },
     ],
     validations: [
       {
@@ -50,7 +60,13 @@ export function clusterBindings(context: LayerContext): PolicyText | undefined {
   return {
     key: 'cluster-bindings',
     scope: 'Cluster',
-    rules: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterrolebindings'], operations: ['CREATE', 'UPDATE'] }],
+    rules: [
+      {
+        apiGroups: ['rbac.authorization.k8s.io'],
+        resources: ['clusterrolebindings'],
+        operations: ['CREATE', 'UPDATE'],
+      },
+    ],
     conditions: [],
     variables: [
       {

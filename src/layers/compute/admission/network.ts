@@ -23,11 +23,13 @@ export const networkPolicies = (): PolicyText => ({
   validations: [
     {
       expression: `has(object.spec) ? ${ownRules('ingress', 'from')} : true`,
-      message: "a tenant's own network policy may only let in pods of its own namespace; openings belong into network.allowFrom of the tenant document",
+      message:
+        "a tenant's own network policy may only let in pods of its own namespace; openings belong into network.allowFrom of the tenant document",
     },
     {
       expression: `has(object.spec) ? ${ownRules('egress', 'to')} : true`,
-      message: "a tenant's own network policy may only lead to pods of its own namespace; openings belong into network.allowTo of the tenant document",
+      message:
+        "a tenant's own network policy may only lead to pods of its own namespace; openings belong into network.allowTo of the tenant document",
     },
   ],
 })
@@ -95,7 +97,8 @@ export const ingresses = (): PolicyText => ({
       expression:
         `variables.named.all(host, ${hostAllowed}) && ` +
         `(!has(object.spec.tls) || object.spec.tls.all(t, !has(t.hosts) || t.hosts.all(host, ${hostAllowed})))`,
-      message: 'an ingress of a tenant may only name hosts of the tenant document (domain, compute.allowed.ingressHosts)',
+      message:
+        'an ingress of a tenant may only name hosts of the tenant document (domain, compute.allowed.ingressHosts)',
     },
     {
       expression:

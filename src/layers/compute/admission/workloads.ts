@@ -42,7 +42,8 @@ export const pods = (): PolicyText => ({
     },
     {
       expression: `size(variables.registries) == 0 || variables.images.all(i, variables.registries.exists(r, i.startsWith(r.endsWith('/') ? r : r + '/')))`,
-      message: 'images in the namespace of this tenant come from the registries of the tenant document (compute.allowed.imageRegistries), spelled out',
+      message:
+        'images in the namespace of this tenant come from the registries of the tenant document (compute.allowed.imageRegistries), spelled out',
     },
     {
       expression: `!variables.priority.startsWith('system-') && (size(variables.priorities) == 0 || variables.priority == '' || variables.priority in variables.priorities)`,
@@ -77,7 +78,8 @@ export const storage = (): PolicyText => ({
   validations: [
     {
       expression: `size(variables.classes) == 0 || variables.storageClass in variables.classes`,
-      message: 'claims of this tenant may only use the storage classes of the tenant document (compute.allowed.storageClasses)',
+      message:
+        'claims of this tenant may only use the storage classes of the tenant document (compute.allowed.storageClasses)',
     },
     {
       expression: `(!has(object.spec.volumeName) || object.spec.volumeName == '') && !has(object.spec.selector)`,
