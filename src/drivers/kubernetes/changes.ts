@@ -7,7 +7,7 @@ export interface ChangeFeed {
   listen(signal: AbortSignal): AsyncIterable<BackendChange>
 }
 
-export function createChangeFeed(): ChangeFeed {
+export function createChangeFeed(gatherMs = 100): ChangeFeed {
   const listeners = new Set<(change: BackendChange) => void>()
   return {
     push: (change) => listeners.forEach((listener) => listener(change)),
@@ -27,6 +27,8 @@ export function createChangeFeed(): ChangeFeed {
         while (!signal.aborted) {
           const [next] = waiting
           if (next) {
+            // Kinds are listed side by side: their resyncs come in a bunch and are one to whoever listens.
+            if (next[1] === 'resync') await new Promise((resolve) => setTimeout(resolve, gatherMs))
             waiting.delete(next[0])
             yield next[1]
           } else await new Promise<void>((resolve) => (wake = resolve))

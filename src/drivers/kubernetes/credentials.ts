@@ -20,7 +20,8 @@ import { prunedMetadata } from './prune.ts'
 import { createReflector, type Reflector } from './reflector.ts'
 import { mayHaveHappened } from './status.ts'
 
-const metadataOnly = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'
+/** The first is for lists, the second for watches; a server that knows neither refuses, and shows no contents. */
+const metadataOnly = ['PartialObjectMetadataList', 'PartialObjectMetadata'].map((shape) => `application/json;as=${shape};v=v1;g=meta.k8s.io`).join(',')
 const changeKind = 'credential/Login'
 
 /** `spec`: `{ namespace, name, labels?, data }`; each `source` slot is one more key of the Secret. */
@@ -121,7 +122,7 @@ function createDriver(client: KubernetesClient, watched: Reflector): Driver {
       const { uid } = liveMetadata(live)
       if (uid !== seen.id) throw new RingfenceError('Conflict', `Secret ${resource.externalName} is another object by now; nothing was changed`, { seen: seen.id, found: uid })
       const wanted = manifestOf(resource, call)
-      const target = targetMarks('Secret', wanted, marksOf(live))
+      const target = targetMarks('Secret', marksManifest(resource), marksOf(live))
       const { annotations } = marksOf(live)
       const marks = { labels: target.labels, annotations: { ...target.annotations, ...(annotations[journalMark] === undefined ? {} : { [journalMark]: annotations[journalMark] }) } }
       const kept = Object.fromEntries(slotsOf(resource).flatMap((slot) => (isObject(live['data']) && live['data'][slot] !== undefined ? [[slot, live['data'][slot]]] : [])))
@@ -161,16 +162,16 @@ const fingerprint = (bytes: Buffer): string => createHash('sha256').update(bytes
 const dataOf = (resource: Resource): { readonly [key: string]: string } =>
   Object.fromEntries(Object.entries(isObject(resource.spec['data']) ? resource.spec['data'] : {}).map(([key, value]) => [key, String(value)]))
 
-/** Labels that a Secret must carry; the first is what the watch selects by. */
-const marksWanted = (resource: Resource): Marks => ({
-  labels: { 'app.kubernetes.io/managed-by': 'ringfence', ...(isObject(resource.spec['labels']) ? (resource.spec['labels'] as { [key: string]: string }) : {}) },
-  annotations: {},
+/** The labels that a Secret must carry; the first is what the watch selects by. */
+const marksManifest = (resource: Resource): JsonObject => ({
+  kind: 'Secret',
+  metadata: { labels: { 'app.kubernetes.io/managed-by': 'ringfence', ...(isObject(resource.spec['labels']) ? resource.spec['labels'] : {}) } },
 })
 
 function manifestOf(resource: Resource, call: Call): JsonObject {
   const { namespace, name } = placeOf(resource)
   const clear = Object.entries(call.material ?? {}).map(([slot, material]) => [slot, base64(material.clear)])
-  const target = targetMarks('Secret', { kind: 'Secret', metadata: { ...marksWanted(resource) } }, { labels: {}, annotations: {} })
+  const target = targetMarks('Secret', marksManifest(resource), { labels: {}, annotations: {} })
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -227,7 +228,7 @@ function diffLogin(resource: Resource, state: JsonObject) {
   const labels = isObject(state['labels']) ? (state['labels'] as { [key: string]: string }) : {}
   const note = String(state['managed'] ?? '')
   const present: Marks = { labels, annotations: note === '' ? {} : { 'ringfence.dev/managed': note } }
-  const target = targetMarks('Secret', { kind: 'Secret', metadata: { ...marksWanted(resource) } }, present)
+  const target = targetMarks('Secret', marksManifest(resource), present)
   const desired: JsonObject = {
     type: 'Opaque',
     data: dataOf(resource),
