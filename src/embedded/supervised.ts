@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, closeSync } from 'node:fs'
-import { open as openFile, rm } from 'node:fs/promises'
+import { open as openFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { RingfenceError } from '../model/errors.ts'
@@ -113,6 +113,15 @@ export async function logTail(path: string, bytes = 2000): Promise<string> {
   }
 }
 
+/** Starts a log anew when it has grown large; the one before it is kept. */
+async function keepLogSmall(path: string): Promise<void> {
+  const size = await stat(path).then(
+    (info) => info.size,
+    () => 0,
+  )
+  if (size > 5 * 1024 ** 2) await rename(path, `${path}.1`)
+}
+
 /** A set of servers under one supervising process. */
 export class SupervisedSet {
   readonly #dir: string
@@ -185,6 +194,7 @@ export class SupervisedSet {
 
   /** Starts one server and answers its process id once it is running (not: ready). */
   async run(server: ServerProcess): Promise<number> {
+    await keepLogSmall(this.logOf(server.id))
     const answered = new Promise<SupervisorAnswer>((resolve) => this.#waiting.set(server.id, resolve))
     this.#ended.delete(server.id)
     this.#send({ do: 'run', log: this.logOf(server.id), ...server })
@@ -251,6 +261,7 @@ export async function superviseToEnd(dir: string, program: ServerProcess, signal
   signal?.addEventListener('abort', cancel, { once: true })
   try {
     await set.runToEnd(program)
+    await rm(set.logOf(program.id), { force: true })
   } catch (error) {
     signal?.throwIfAborted()
     throw error

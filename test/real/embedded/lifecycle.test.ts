@@ -1,8 +1,8 @@
 /** What is left when the control plane dies, and what the next start finds. Runs servers of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createConnection } from 'node:net'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -140,6 +140,38 @@ describeOn(['kubernetes'], 'embedded Kubernetes', () => {
     expect(running(second.pids)).toEqual([])
   })
 
+  test('moves to other ports where its own were taken, with the data it had', async () => {
+    const options = { dir: join(dir, 'kubernetes'), programs: await acquireKubernetes(), durable: false }
+    const first = await startKubernetes(options)
+    expect((await ask(first.admin, 'POST', configMap, kept)).status).toBe(201)
+    await first.stop()
+    const ports = Object.values(
+      JSON.parse(await readFile(join(options.dir, 'ports.json'), 'utf8')) as Record<string, number>,
+    )
+    const others = ports.map((port) => createServer().listen(port, '127.0.0.1'))
+    try {
+      await Promise.all(others.map((other) => once(other, 'listening')))
+      const second = await startKubernetes(options)
+      expect(ports).not.toContain(Number(new URL(second.server).port))
+      expect((await ask(second.admin, 'GET', `${configMap}/kept`)).status).toBe(200)
+      await second.stop()
+    } finally {
+      for (const other of others) other.close()
+    }
+  })
+
+  test('tells when one of its servers dies', async () => {
+    const started = await startKubernetes({
+      dir: join(dir, 'kubernetes'),
+      programs: await acquireKubernetes(),
+      durable: false,
+    })
+    process.kill(started.pids[2] ?? 0, 'SIGKILL')
+    expect(await started.failed).toMatchObject({ code: 'BackendFault', facts: { server: 'kube-apiserver' } })
+    await started.stop()
+    expect(running(started.pids)).toEqual([])
+  })
+
   test('refuses a folder that another living control plane works in', async () => {
     const options = { dir: join(dir, 'kubernetes'), programs: await acquireKubernetes(), durable: false }
     const first = await startKubernetes(options)
@@ -192,7 +224,7 @@ describeOn(['postgres18'], 'embedded PostgreSQL', () => {
     const stranger = spawn(
       'sleep',
       ['60'],
-      process.getuid?.() === 0 ? { uid: await ownerOf(join(options.dir, 'data')) } : {},
+      process.getuid?.() === 0 ? { uid: (await stat(join(options.dir, 'data'))).uid } : {},
     )
     try {
       const lockFile = join(options.dir, 'data', 'postmaster.pid')
@@ -207,6 +239,35 @@ describeOn(['postgres18'], 'embedded PostgreSQL', () => {
     }
   })
 
+  test('tells when the server dies', async () => {
+    const started = await startPostgres({ dir: join(dir, 'postgres'), durable: false })
+    process.kill(started.pids[1] ?? 0, 'SIGKILL')
+    expect(await started.failed).toMatchObject({ code: 'BackendFault', facts: { server: 'postgres' } })
+    await started.stop()
+  })
+
+  test.runIf(process.getuid?.() === 0)(
+    'started by root in a folder that only root can reach keeps its data where its user can, and says where',
+    async () => {
+      await chmod(dir, 0o700)
+      const options = { dir: join(dir, 'postgres'), durable: false }
+      const first = await startPostgres(options)
+      const home = (await readFile(join(options.dir, 'location'), 'utf8')).trim()
+      try {
+        await query(first.access, 'CREATE TABLE kept AS SELECT 44 AS answer')
+        await first.stop()
+        expect(home).toMatch(/^\/var\/lib\/ringfence\/data\//)
+        expect((await stat(join(home, 'data'))).mode & 0o777).toBe(0o700)
+        const second = await startPostgres(options)
+        expect(await query(second.access, 'SELECT answer FROM kept')).toEqual([{ answer: 44 }])
+        await second.stop()
+      } finally {
+        await first.stop()
+        await rm(home, { recursive: true, force: true })
+      }
+    },
+  )
+
   test('refuses data of another major version', async () => {
     const options = { dir: join(dir, 'postgres'), durable: false }
     await (await startPostgres(options)).stop()
@@ -220,8 +281,3 @@ describeOn(['postgres18'], 'embedded PostgreSQL', () => {
     expect(running(first.pids)).toEqual([])
   })
 })
-
-async function ownerOf(path: string): Promise<number> {
-  const { stat } = await import('node:fs/promises')
-  return (await stat(path)).uid
-}
