@@ -58,6 +58,8 @@ export interface ApiClient {
     readonly after?: string
     readonly limit?: number
   }): Promise<Page<AuditEntryView>>
+  pause(): Promise<void>
+  resume(): Promise<void>
   doctor(): Promise<readonly Check[]>
   version(): Promise<Version>
 }
@@ -221,6 +223,8 @@ export function apiClient(options: ClientOptions): ApiClient {
     events: (query, signal) => eventsOf(send, query, signal, options.pauseMs ?? 200),
     prove: (tenants) => json({ method: 'POST', path: '/v1/prove', body: { tenants } }),
     audit: (query) => json({ method: 'GET', path: '/v1/audit', query }),
+    pause: async () => void (await send({ method: 'POST', path: '/v1/pause', keyed: true })),
+    resume: async () => void (await send({ method: 'POST', path: '/v1/resume', keyed: true })),
     doctor: async () => (await json<{ checks: readonly Check[] }>({ method: 'GET', path: '/v1/doctor' })).checks,
     version: () => json({ method: 'GET', path: '/v1/version' }),
   }

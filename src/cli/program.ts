@@ -71,6 +71,14 @@ function addPlatform(program: Command, io: Io, act: Act): void {
   formatted(connected(program.command('doctor').description('check the control plane and its backends'))).action(
     act(async (flags: Connected) => (await import('./commands/platform.ts')).doctor(io, flags)),
   )
+  for (const [verb, what] of [
+    ['pause', 'stop changing anything, on every replica; proofs and plans go on'],
+    ['resume', 'go on changing what differs'],
+  ] as const) {
+    connected(program.command(verb).description(what)).action(
+      act(async (flags: Connected) => (await import('./commands/platform.ts')).turn(io, verb, flags)),
+    )
+  }
   const audit = program.command('audit').description('the audit log')
   formatted(connected(audit.command('list').description('read entries, oldest first')))
     .option('--tenant <name>', 'entries of one tenant')

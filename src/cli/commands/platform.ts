@@ -7,7 +7,7 @@ import { printable } from '../../model/printable.ts'
 import { connect } from '../connection.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { styleFor } from '../io.ts'
+import { say, styleFor } from '../io.ts'
 import type { Io } from '../io.ts'
 import type { Connected, Formatted } from '../options.ts'
 import { emit } from '../output.ts'
@@ -69,6 +69,17 @@ export async function version(io: Io, options: Connected & Formatted): Promise<E
         ...(server?.postgres === undefined ? [] : [`postgresql: ${printable(server.postgres)}`]),
       ].join('\n'),
   })
+  return exitCodes.done
+}
+
+/** `pause` and `resume`; repeating either is safe. */
+export async function turn(io: Io, verb: 'pause' | 'resume', options: Connected): Promise<ExitCode> {
+  const client = await connect(io, options)
+  await client[verb]()
+  say(
+    io.stdout,
+    verb === 'pause' ? 'paused: nothing is changed until `ringfence resume`; proofs and plans go on' : 'resumed',
+  )
   return exitCodes.done
 }
 

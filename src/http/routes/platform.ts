@@ -1,11 +1,42 @@
 /** What is asked about the control plane itself: health, version, check-up and the audit log. */
 import { z } from 'zod'
 import { tenantName } from '../../model/scalars.ts'
-import { more, paging, refusals } from '../context.ts'
+import { conditional, more, paging, refusals } from '../context.ts'
 import type { App, RouteContext } from '../context.ts'
+import { once } from '../idempotency.ts'
 import { auditList, checks, version } from '../schemas.ts'
 
-export function platformRoutes(app: App, { controlPlane }: RouteContext): void {
+/** `pause` and `resume`: idempotent by nature, audited by the control plane. */
+function switches(app: App, { controlPlane, callerOf }: RouteContext): void {
+  const route = (verb: 'pause' | 'resume', summary: string): void => {
+    app.post(
+      `/v1/${verb}`,
+      {
+        schema: {
+          operationId: verb,
+          summary,
+          tags: ['platform'],
+          headers: conditional.keyed,
+          response: { 204: z.null().describe('Done.'), ...refusals },
+        },
+      },
+      async (request, reply) => {
+        const caller = callerOf(request)
+        await once(controlPlane, caller, request, reply, async () => {
+          await controlPlane[verb](caller)
+          return { status: 204, body: {} }
+        })
+        return reply.code(204).send()
+      },
+    )
+  }
+  route('pause', 'Stop changing anything, on every replica; proofs and plans go on')
+  route('resume', 'Go on changing what differs')
+}
+
+export function platformRoutes(app: App, context: RouteContext): void {
+  const { controlPlane } = context
+  switches(app, context)
   app.get(
     '/healthz',
     {

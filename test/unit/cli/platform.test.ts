@@ -171,6 +171,13 @@ describe('doctor, version, audit', () => {
     expect(await it.cli('version')).toMatchObject({ code: 0, out: 'ringfence 0.1.0\nserver: not running here\n' })
     expect(await it.cli('--version')).toMatchObject({ code: 0, out: '0.1.0\n' })
   })
+  test('pause and resume reach the engine, and may be repeated', async () => {
+    expect(await it.cli('pause')).toMatchObject({ code: 0, out: expect.stringContaining('paused') })
+    expect(await it.cli('pause')).toMatchObject({ code: 0 })
+    expect(it.fake.isPaused()).toBe(true)
+    expect(await it.cli('resume')).toMatchObject({ code: 0, out: 'resumed\n' })
+    expect(it.fake.isPaused()).toBe(false)
+  })
   test('audit list pages by sequence', async () => {
     const { out } = await it.cli('audit list --limit 2')
     expect(out).toContain('SEQUENCE')

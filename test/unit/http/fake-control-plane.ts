@@ -30,6 +30,7 @@ export interface Fake extends ControlPlane {
   /** Changes a tenant's status, as the engine would. */
   status(name: string, status: Partial<TenantView['status']>): void
   readonly openStreams: () => number
+  readonly isPaused: () => boolean
 }
 
 const names = (name: string) => ({ namespace: `ringfence-${name}`, database: `${name}_db` })
@@ -66,6 +67,7 @@ export function fakeControlPlane(): Fake {
   const wakers = new Set<() => void>()
   const remembered = new Map<string, { digest: string; answer: { status: number; body: JsonObject } }>()
   let streams = 0
+  let paused = false
   const find = (name: string): TenantView => {
     const view = tenants.get(name)
     if (!view) throw new RingfenceError('NotFound', `There is no tenant ${name}.`)
@@ -91,6 +93,7 @@ export function fakeControlPlane(): Fake {
     checks: [{ name: 'store', status: 'ok', message: 'PostgreSQL 18 answers' }],
     failNext: undefined,
     openStreams: () => streams,
+    isPaused: () => paused,
     emit(event) {
       events.push({ ...event, sequence: events.length + 1, time: new Date().toISOString() })
       wakers.forEach((wake) => wake())
@@ -207,6 +210,14 @@ export function fakeControlPlane(): Fake {
     async auditDenials(count, reason, requestId) {
       begin('auditDenials')
       denials.push({ count, reason, requestId })
+    },
+    async pause(caller) {
+      begin('pause', caller)
+      paused = true
+    },
+    async resume(caller) {
+      begin('resume', caller)
+      paused = false
     },
     async doctor() {
       begin('doctor')

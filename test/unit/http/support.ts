@@ -45,6 +45,8 @@ export const routes = [
   { method: 'GET', url: '/v1/version' },
   { method: 'GET', url: '/v1/doctor' },
   { method: 'GET', url: '/v1/audit' },
+  { method: 'POST', url: '/v1/pause' },
+  { method: 'POST', url: '/v1/resume' },
   { method: 'GET', url: '/v1/tenants' },
   { method: 'POST', url: '/v1/tenants', payload: acme() },
   { method: 'GET', url: '/v1/tenants/acme' },
