@@ -3,19 +3,22 @@
  * A server that cannot be had fails the run in CI; elsewhere it fails the tests that need it, unless
  * `RINGFENCE_TEST_WITHOUT` names it. `RINGFENCE_TEST_ONLY_SERVERS` starts only the named ones, to save time.
  */
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { acquireKubernetes } from '../../src/embedded/kubernetes/acquire.ts'
 import { startKubernetes } from '../../src/embedded/kubernetes/server.ts'
 import { startPostgres } from '../../src/embedded/postgres/server.ts'
+import { isRunning, processIdentity, type ProcessIdentity } from '../../src/embedded/process-identity.ts'
 import type { SharedKubernetes, SharedServers } from './servers.ts'
 import type { PostgresAccess } from '../../src/model/backends.ts'
 
 function say(message: string): void {
   process.stderr.write(`[servers] ${message.replaceAll('\n', '\n[servers] ')}\n`)
 }
+
+const prefix = 'ringfence-servers-'
 
 type Stop = () => Promise<void>
 
@@ -69,8 +72,22 @@ async function outcome<T>(
   }
 }
 
+/** A run that was killed leaves its folder (its servers ended with it); the next one removes it. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(prefix)) continue
+    const folder = join(tmpdir(), name)
+    const owner = await readFile(join(folder, 'owner.json'), 'utf8').catch(() => undefined)
+    if (owner !== undefined && !(await isRunning(JSON.parse(owner) as ProcessIdentity))) {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
 export default async function setup(project: TestProject): Promise<Stop> {
-  const root = await mkdtemp(join(tmpdir(), 'ringfence-servers-'))
+  await removeLeftovers()
+  const root = await mkdtemp(join(tmpdir(), prefix))
+  await writeFile(join(root, 'owner.json'), JSON.stringify(await processIdentity(process.pid)))
   // Started by root, PostgreSQL runs as a user of its own and must be able to pass through.
   await chmod(root, 0o711)
   const stops: Stop[] = []
