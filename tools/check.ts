@@ -30,7 +30,7 @@ const tools: readonly Tool[] = [
   {
     name: 'unused',
     says: 'dead code and packages',
-    command: [bin('knip'), '--no-progress', '--treat-config-hints-as-errors=false'],
+    command: [bin('knip'), '--no-progress'],
   },
   {
     name: 'structure',

@@ -117,7 +117,7 @@ function mapsOf(rows: readonly Row[]): string {
   const maps = rows.flatMap(({ path, schema }) => {
     const value = schema.default
     if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) return []
-    const lines = Object.entries(value).map(([key, inner]) => `| \`${key}\` | ${code(inner as Json)} |`)
+    const lines = Object.entries(value).map(([key, inner]) => `| \`${key}\` | ${code(inner)} |`)
     return [`\nDefault of \`${path}\`:\n\n| entry | value |\n|---|---|\n${lines.join('\n')}\n`]
   })
   return maps.join('\n')
