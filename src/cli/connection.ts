@@ -21,6 +21,8 @@ const missing = (error: unknown): boolean => (error as NodeJS.ErrnoException).co
 export const dataDirOf = (io: Io, options: ConnectionOptions): string =>
   resolve(io.cwd, options.dataDir ?? io.env['RINGFENCE_DATA_DIR'] ?? '.ringfence')
 
+const isLoopback = ({ hostname }: URL): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+
 /** Accepts https anywhere and http on loopback only. */
 export function checkServer(text: string): string {
   const url = URL.parse(text)
@@ -35,8 +37,7 @@ export function checkServer(text: string): string {
       'The server must be an http(s) URL without credentials, such as http://127.0.0.1:8080.',
     )
   }
-  const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
-  if (url.protocol === 'http:' && !loopback) {
+  if (url.protocol === 'http:' && !isLoopback(url)) {
     throw new RingfenceError(
       'Usage',
       `Refusing to send the token in clear to ${url.hostname}. Use https, or forward a port to loopback.`,
@@ -68,7 +69,11 @@ async function serverFrom(dataDir: string): Promise<string> {
   const url = isObject(found) ? found['url'] : undefined
   if (typeof url !== 'string')
     throw new RingfenceError('Unreadable', `${path} names no url. Start the control plane again: ringfence up`)
-  return checkServer(url)
+  const server = checkServer(url)
+  // `up` serves on loopback. A folder that somebody left lying around must not send a token anywhere else.
+  if (!isLoopback(new URL(server)))
+    throw new RingfenceError('Usage', `${path} names ${server}, not this machine. To use it: --server URL`)
+  return server
 }
 
 /** Reads a token that only its owner can read; a file that others can read is refused, as ssh does. */

@@ -56,6 +56,8 @@ function newApp(options: ServerOptions): App {
     bodyLimit: options.bodyLimitBytes ?? 1024 * 1024,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
+    // HEAD of an event stream would never end.
+    exposeHeadRoutes: false,
     requestTimeout: 30_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 128 },

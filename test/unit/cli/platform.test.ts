@@ -56,6 +56,11 @@ describe('finding the control plane', () => {
     expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('(Unauthenticated)')])
     expect(ran.out + ran.err).not.toContain(token)
   })
+  test('a folder that was left lying around sends the token nowhere', async () => {
+    await writeFile(join(it.cwd, '.ringfence', 'api.json'), JSON.stringify({ url: 'https://collector.example' }))
+    const ran = await it.cli('tenant list')
+    expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('not this machine')])
+  })
   test.each([
     'http://example.com',
     'ftp://127.0.0.1',
@@ -83,6 +88,16 @@ describe('tenant delete', () => {
       out: 'tenant/acme is being removed\n',
     })
     expect(it.fake.tenants.get('acme')?.status.phase).toBe('TearingDown')
+  })
+  test.each([
+    ['acme\r', 0, 'TearingDown', ''],
+    ['acm\r', 2, 'Pending', 'Nothing was removed'],
+    ['\u0003', 1, 'Pending', 'Nothing was removed'],
+  ])('on a terminal it asks; %j exits %i', async (typing, code, phase, told) => {
+    const ran = await it.cli('tenant delete acme', { tty: true, typing, env: { TERM: 'xterm', NO_COLOR: '1' } })
+    expect([ran.code, it.fake.tenants.get('acme')?.status.phase]).toEqual([code, phase])
+    expect(ran.err).toContain('namespace: ringfence-acme')
+    expect(ran.err).toContain(told)
   })
   test('--wait waits until it is gone', async () => {
     const running = it.cli('tenant delete acme --confirm acme --wait')

@@ -1,8 +1,8 @@
 /** The command line in process, against the real HTTP server over the fake control plane. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { runCli } from '../../../src/cli/program.ts'
 import type { Services } from '../../../src/cli/program.ts'
 import type { Io } from '../../../src/cli/io.ts'
@@ -22,10 +22,26 @@ export interface Person {
   readonly tty?: boolean
   readonly env?: Record<string, string>
   readonly stdin?: string
+  /** Keys pressed on a terminal, once something asks for them. */
+  readonly typing?: string
   readonly signal?: AbortSignal
   readonly up?: Services['up']
   /** Told what is printed, as it is printed. */
   readonly watching?: (text: string) => void
+}
+
+const piped = ({ stdin, tty }: Person) =>
+  Object.assign(Readable.from(stdin === undefined ? [] : [stdin]), { isTTY: tty === true })
+
+function keyboard(keys: string) {
+  const stream = new PassThrough()
+  return Object.assign(stream, {
+    isTTY: true,
+    // Whoever asks for keys switches the terminal first.
+    setRawMode: (raw: boolean) => {
+      if (raw) setTimeout(() => stream.write(keys), 10)
+    },
+  })
 }
 
 /** Runs one command line as somebody in `cwd` would. */
@@ -42,9 +58,7 @@ export async function run(cwd: string, argv: readonly string[], person: Person =
   const io: Io = {
     stdout: output('out'),
     stderr: output('err'),
-    stdin: Object.assign(Readable.from(person.stdin === undefined ? [] : [person.stdin]), {
-      isTTY: person.tty === true,
-    }),
+    stdin: person.typing === undefined ? piped(person) : keyboard(person.typing),
     env: { PATH: '/usr/bin:/bin', ...person.env },
     cwd,
     signal: person.signal ?? new AbortController().signal,
@@ -69,7 +83,6 @@ export async function site(): Promise<Site> {
   const app = createServer({ controlPlane: fake, token, allowedHosts: ['127.0.0.1'], heartbeatMs: 1000 })
   const url = await listen(app, { port: 0 })
   const cwd = await mkdtemp(join(tmpdir(), 'ringfence-cli-'))
-  const { mkdir } = await import('node:fs/promises')
   await mkdir(join(cwd, '.ringfence'))
   await writeFile(join(cwd, '.ringfence', 'api.json'), JSON.stringify({ url }))
   await writeFile(join(cwd, '.ringfence', 'token'), `${token}\n`, { mode: 0o600 })
