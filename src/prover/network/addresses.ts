@@ -87,7 +87,8 @@ function readCidr(text: string): AddressSet | undefined {
 }
 
 /** A single address as a set of one. */
-export const parseAddress = (text: string): AddressSet | undefined => parseCidr(`${text}/${text.includes(':') ? 128 : 32}`)
+export const parseAddress = (text: string): AddressSet | undefined =>
+  parseCidr(`${text}/${text.includes(':') ? 128 : 32}`)
 
 const combine = (
   a: AddressSet,
@@ -107,7 +108,8 @@ export const addressSet = (sets: readonly AddressSet[]): AddressSet => ({
   v6: intervalSet(sets.flatMap((set) => set.v6)),
 })
 
-export const formatIpv4 = (value: number): string => [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.')
+export const formatIpv4 = (value: number): string =>
+  [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.')
 
 /** RFC 5952 without the longest-run rule's tie breaks: the first longest run of zero groups is shortened. */
 export function formatIpv6(value: bigint): string {

@@ -49,20 +49,35 @@ export class NetworkAnalysis {
     this.#world = world
     this.#kubernetes = kubernetes
     this.#objects = sortObjects(kubernetes.objects)
-    this.#namespaces = new Namespaces(this.#objects.namespaces, world.tenants, kubernetes.tenantLabel ?? defaultTenantLabel)
+    this.#namespaces = new Namespaces(
+      this.#objects.namespaces,
+      world.tenants,
+      kubernetes.tenantLabel ?? defaultTenantLabel,
+    )
     const ranges = this.#ranges()
-    this.#context = { namespaces: this.#namespaces, sharedNamespaces: new Set(kubernetes.sharedNamespaces), ranges, shut: shutAddresses(ranges) }
+    this.#context = {
+      namespaces: this.#namespaces,
+      sharedNamespaces: new Set(kubernetes.sharedNamespaces),
+      ranges,
+      shut: shutAddresses(ranges),
+    }
     this.#pods = kubernetes.kinds.includes('/Pod') ? podAddresses(this.#objects.pods) : undefined
     for (const foreign of this.#objects.foreign) {
       if (foreign.namespace === undefined) this.#clusterWide.push(foreign)
-      else this.#foreignByNamespace.set(foreign.namespace, [...(this.#foreignByNamespace.get(foreign.namespace) ?? []), foreign])
+      else
+        this.#foreignByNamespace.set(foreign.namespace, [
+          ...(this.#foreignByNamespace.get(foreign.namespace) ?? []),
+          foreign,
+        ])
     }
   }
 
   #ranges(): readonly NamedRange[] {
     const { ranges } = this.#kubernetes
     if (ranges.length === 0) {
-      this.#assuming.add('pod, service and node addresses of the cluster lie in private networks (its ranges are not known)')
+      this.#assuming.add(
+        'pod, service and node addresses of the cluster lie in private networks (its ranges are not known)',
+      )
       return reservedRanges
     }
     const cluster = clusterRange(ranges)
@@ -76,9 +91,16 @@ export class NetworkAnalysis {
     for (const assumption of unseenBypasses(this.#kubernetes)) this.#assuming.add(assumption)
     if (this.#clusterWide.length > maximalClusterWide) {
       const [first] = this.#clusterWide
-      this.#undecide(undefined, `${first?.kind} ${first?.name} and ${this.#clusterWide.length - 1} more cluster-wide policies are not supported yet`)
+      this.#undecide(
+        undefined,
+        `${first?.kind} ${first?.name} and ${this.#clusterWide.length - 1} more cluster-wide policies are not supported yet`,
+      )
     }
-    for (const { tenant, told } of nameContradictions(this.#world.tenants, this.#namespaces, this.#kubernetes.tenantLabel ?? defaultTenantLabel)) {
+    for (const { tenant, told } of nameContradictions(
+      this.#world.tenants,
+      this.#namespaces,
+      this.#kubernetes.tenantLabel ?? defaultTenantLabel,
+    )) {
       for (const claim of bothClaims) this.#refuted.push({ claim, tenant, ...told })
     }
     for (const tenant of this.#world.tenants) this.#tenant(tenant)
@@ -94,7 +116,8 @@ export class NetworkAnalysis {
   }
 
   #undecide(tenant: string | undefined, because: string): void {
-    for (const claim of bothClaims) this.#undecided.push({ claim, because, ...(tenant === undefined ? {} : { tenant }) })
+    for (const claim of bothClaims)
+      this.#undecided.push({ claim, because, ...(tenant === undefined ? {} : { tenant }) })
   }
 
   #tenant(tenant: TenantBoundary): void {
@@ -104,7 +127,8 @@ export class NetworkAnalysis {
     if (tenant.namespaces.length === 0) this.#undecide(tenant.name, `tenant ${tenant.name} has no namespace`)
     for (const name of tenant.namespaces) {
       const namespace = this.#namespaces.get(name)
-      if (namespace === undefined) this.#undecide(tenant.name, `namespace ${name} of tenant ${tenant.name} does not exist`)
+      if (namespace === undefined)
+        this.#undecide(tenant.name, `namespace ${name} of tenant ${tenant.name} does not exist`)
       else this.#namespace(tenant, namespace, openings)
     }
   }
@@ -133,7 +157,8 @@ export class NetworkAnalysis {
       const verdict = judgeFence(this.#context, inside, direction, policies)
       for (const because of verdict.undecided) this.#undecide(tenant.name, because)
       for (const hole of verdict.holes) this.#hole(tenant.name, namespace, hole)
-      if (verdict.publicAssumed) this.#assuming.add('public addresses are no tenant: where no document says otherwise, egress to them is open')
+      if (verdict.publicAssumed)
+        this.#assuming.add('public addresses are no tenant: where no document says otherwise, egress to them is open')
       this.#count(tenant.name, verdict.checked)
     }
     this.#around(tenant, namespace)
@@ -173,14 +198,17 @@ export class NetworkAnalysis {
 
   /** Whoever may run pods in a namespace connects from there. */
   #starts(): Analysis['starts'] {
-    const starts = new Map<string, readonly Node[]>(this.#world.tenants.map((tenant) => [tenant.name, tenant.namespaces.map(namespaceNode)]))
+    const starts = new Map<string, readonly Node[]>(
+      this.#world.tenants.map((tenant) => [tenant.name, tenant.namespaces.map(namespaceNode)]),
+    )
     return starts.set(outsider, ['net:outside', 'net:any'])
   }
 
   #owners(): Analysis['owners'] {
     const owners = new Map<Node, string>([['net:metadata', 'platform']])
     for (const namespace of this.#namespaces.all) owners.set(podsNode(namespace.name), namespace.owner ?? 'platform')
-    for (const tenant of this.#world.tenants) for (const name of tenant.namespaces) owners.set(podsNode(name), tenant.name)
+    for (const tenant of this.#world.tenants)
+      for (const name of tenant.namespaces) owners.set(podsNode(name), tenant.name)
     return owners
   }
 }

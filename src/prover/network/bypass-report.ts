@@ -29,7 +29,12 @@ export function bypasses(
   const level = namespace.labels[enforceLabel]
   if (level === 'baseline' || level === 'restricted') return { found, assuming: [] }
   if (source === 'manifests' && level === undefined) {
-    return { found, assuming: ['pods on the node network (hostNetwork) are refused by admission where a namespace does not enforce Pod Security'] }
+    return {
+      found,
+      assuming: [
+        'pods on the node network (hostNetwork) are refused by admission where a namespace does not enforce Pod Security',
+      ],
+    }
   }
   return { found: [...found, unguarded(name, level)], assuming: [] }
 }

@@ -4,11 +4,11 @@
  */
 import type { KubeObject } from '../../model/world.ts'
 import { formatIpv4 } from './addresses.ts'
-import { allowed, connection, isolating, type Outside, type Pod } from './evaluate.ts'
+import { allowed, isolating, type Outside, type Pod } from './evaluate.ts'
 import { ingressTargets } from './ingress.ts'
 import { foreignPolicies } from './foreign-kinds.ts'
 import { type Direction, parsePolicy, type Policy } from './policy.ts'
-import { formatPorts, noPortsIn, portIntersect } from './ports.ts'
+import { formatPorts, noPortsIn, portIntersect, type PortSet } from './ports.ts'
 import { matches, type Selector } from './selectors.ts'
 import { namespaceLabels, type Workload, workloads } from './workloads.ts'
 
@@ -25,12 +25,20 @@ const ingressController: Pod = {
 
 /** Sorted lines without a line end; pairs that cannot connect have none. Pure. */
 export function connectionLines(objects: readonly KubeObject[]): ConnectionLines {
-  const undecided = foreignPolicies(objects).map(({ kind, namespace, name }) => `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}: not supported yet`)
+  const undecided = foreignPolicies(objects).map(
+    ({ kind, namespace, name }) =>
+      `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}: not supported yet`,
+  )
   const policies: Policy[] = []
-  for (const object of objects.filter((candidate) => candidate.kind === 'NetworkPolicy' && candidate.apiVersion.startsWith('networking.k8s.io/'))) {
+  for (const object of objects.filter(
+    (candidate) => candidate.kind === 'NetworkPolicy' && candidate.apiVersion.startsWith('networking.k8s.io/'),
+  )) {
     const parsed = parsePolicy(object)
     if ('policy' in parsed) policies.push(parsed.policy)
-    else undecided.push(`NetworkPolicy ${object.metadata.namespace ?? 'default'}/${object.metadata.name}: ${parsed.problem} is not understood`)
+    else
+      undecided.push(
+        `NetworkPolicy ${object.metadata.namespace ?? 'default'}/${object.metadata.name}: ${parsed.problem} is not understood`,
+      )
   }
   const found = workloads(objects)
   const targets = ingressTargets(objects)
@@ -39,28 +47,40 @@ export function connectionLines(objects: readonly KubeObject[]): ConnectionLines
   return { lines: found.length === 0 ? [] : linesBetween(found, policies, targets) }
 }
 
-function linesBetween(found: readonly Workload[], policies: readonly Policy[], targets: ReturnType<typeof ingressTargets>): readonly string[] {
+function linesBetween(
+  found: readonly Workload[],
+  policies: readonly Policy[],
+  targets: ReturnType<typeof ingressTargets>,
+): readonly string[] {
   const lines: string[] = []
-  const line = (from: string, to: string, ports: ReturnType<typeof connection>) => {
+  const line = (from: string, to: string, ports: PortSet) => {
     if (!noPortsIn(ports)) lines.push(`${from} => ${to} : ${formatPorts(ports)}`)
   }
   const sources = outside(policies, 'ingress')
   const destinations = outside(policies, 'egress')
   const sides = found.map((workload) => {
-    const pod = workload.pods[0]!
+    // Any of its pods: they were seen to behave alike.
+    const [pod] = workload.pods
     return { workload, pod, ingress: isolating(policies, pod, 'ingress'), egress: isolating(policies, pod, 'egress') }
   })
   for (const to of sides) {
-    for (const source of sources) line(source.name, to.workload.name, allowed(to.ingress, 'ingress', to.pod, source.end))
-    for (const destination of destinations) line(to.workload.name, destination.name, allowed(to.egress, 'egress', to.pod, destination.end))
+    for (const source of sources)
+      line(source.name, to.workload.name, allowed(to.ingress, 'ingress', to.pod, source.end))
+    for (const destination of destinations)
+      line(to.workload.name, destination.name, allowed(to.egress, 'egress', to.pod, destination.end))
     const asked = targets(to.pod)
     if (!noPortsIn(asked)) {
-      line('{ingress-controller}', to.workload.name, portIntersect(asked, allowed(to.ingress, 'ingress', to.pod, ingressController)))
+      line(
+        '{ingress-controller}',
+        to.workload.name,
+        portIntersect(asked, allowed(to.ingress, 'ingress', to.pod, ingressController)),
+      )
     }
     for (const from of sides) {
       if (from === to) continue
       const out = allowed(from.egress, 'egress', from.pod, to.pod)
-      if (!noPortsIn(out)) line(from.workload.name, to.workload.name, portIntersect(out, allowed(to.ingress, 'ingress', to.pod, from.pod)))
+      if (!noPortsIn(out))
+        line(from.workload.name, to.workload.name, portIntersect(out, allowed(to.ingress, 'ingress', to.pod, from.pod)))
     }
   }
   return lines.sort()
@@ -75,8 +95,8 @@ function outside(policies: readonly Policy[], direction: Direction): readonly { 
     }
   }
   const sorted = [...cuts].sort((a, b) => a - b)
-  return sorted.slice(0, -1).map((from, index) => {
-    const to = sorted[index + 1]!
+  const pieces = sorted.slice(1).map((to, index) => [sorted[index] ?? 0, to] as const)
+  return pieces.map(([from, to]) => {
     return {
       name: `${formatIpv4(from)}-${formatIpv4(to - 1)}[External]`,
       end: { type: 'outside', addresses: { v4: [[from, to]], v6: [] } },
@@ -88,7 +108,11 @@ function outside(policies: readonly Policy[], direction: Direction): readonly { 
  * Pods of one owner that some selector or named port tells apart have no one answer. (Labels that differ without
  * mattering are fine: rolling updates leave such pods.)
  */
-function mixed(found: readonly Workload[], policies: readonly Policy[], targets: ReturnType<typeof ingressTargets>): readonly string[] {
+function mixed(
+  found: readonly Workload[],
+  policies: readonly Policy[],
+  targets: ReturnType<typeof ingressTargets>,
+): readonly string[] {
   const selectors = new Map<string, Selector>()
   for (const policy of policies) {
     selectors.set(policy.pods.text, policy.pods)
@@ -96,11 +120,18 @@ function mixed(found: readonly Workload[], policies: readonly Policy[], targets:
       if (peer.type === 'pods') selectors.set(peer.pods.text, peer.pods)
     }
   }
-  const named = policies.some((policy) => [...policy.written.ingress, ...policy.written.egress].some((rule) => rule.ports?.some((port) => port.name !== undefined)))
+  const named = policies.some((policy) =>
+    [...policy.written.ingress, ...policy.written.egress].some((rule) =>
+      rule.ports?.some((port) => port.name !== undefined),
+    ),
+  )
   const signature = (pod: Pod): string =>
-    JSON.stringify([[...selectors.values()].map((selector) => matches(selector, pod.labels)), named ? pod.ports : [], targets(pod)])
+    JSON.stringify([
+      [...selectors.values()].map((selector) => matches(selector, pod.labels)),
+      named ? pod.ports : [],
+      targets(pod),
+    ])
   return found
     .filter((workload) => workload.pods.length > 1 && new Set(workload.pods.map(signature)).size > 1)
     .map((workload) => `${workload.name}: its pods differ in labels or ports that policies or Services select by`)
 }
-

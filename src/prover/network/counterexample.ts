@@ -33,7 +33,10 @@ const labelsText = (labels: Labels): string => {
   const entries = Object.entries(labels)
   return entries.length === 0 ? 'any labels' : `labels ${entries.map(([key, value]) => `${key}=${value}`).join(',')}`
 }
-const portText = (port: PolicyPort): string => (port.name === undefined ? formatPorts(port.ports).replace('All Connections', 'all ports') : `${port.protocol} ${port.name}`)
+const portText = (port: PolicyPort): string =>
+  port.name === undefined
+    ? formatPorts(port.ports).replace('All Connections', 'all ports')
+    : `${port.protocol} ${port.name}`
 
 /** A node that stands for the other side, and words for it. */
 function side(target: Target): { node: Node; text: string } {
@@ -44,13 +47,21 @@ function side(target: Target): { node: Node; text: string } {
       return { node: 'net:any', text: `pods with ${labelsText(target.pods)} of any tenant made later` }
     case 'namespace': {
       const { name, owner } = target.namespace
-      const whose = owner !== undefined ? `of tenant ${owner}` : target.exists ? 'of the platform, which no document opens' : 'that does not exist yet and no document names'
+      const whose =
+        owner !== undefined
+          ? `of tenant ${owner}`
+          : target.exists
+            ? 'of the platform, which no document opens'
+            : 'that does not exist yet and no document names'
       return { node: podsNode(name), text: `pods with ${labelsText(target.pods)} in namespace ${name} ${whose}` }
     }
     case 'addresses':
       return target.range?.kind === 'metadata'
         ? { node: 'net:metadata', text: `${target.range.name} at ${target.address}` }
-        : { node: target.range === undefined ? 'net:outside' : `net:platform:${target.range.kind}`, text: `${target.range?.name ?? 'outside addresses beyond the openings'}, such as ${target.address}` }
+        : {
+            node: target.range === undefined ? 'net:outside' : `net:platform:${target.range.kind}`,
+            text: `${target.range?.name ?? 'outside addresses beyond the openings'}, such as ${target.address}`,
+          }
   }
 }
 
@@ -60,7 +71,10 @@ export type OtherSide = 'blocks' | 'open' | 'unknown'
 export function tell(hole: Hole, other: OtherSide): Told {
   const inside = `pods with ${labelsText(hole.labels)} in namespace ${hole.namespace}`
   const outside = side(hole.target)
-  const by = hole.policy === undefined ? `no policy isolates pods with ${labelsText(hole.labels)} for ${hole.direction}` : `NetworkPolicy ${hole.namespace}/${hole.policy.name}`
+  const by =
+    hole.policy === undefined
+      ? `no policy isolates pods with ${labelsText(hole.labels)} for ${hole.direction}`
+      : `NetworkPolicy ${hole.namespace}/${hole.policy.name}`
   const note = other === 'blocks' ? ' (the other side still blocks it)' : ''
   const common = {
     rule: `network.${hole.direction}`,
@@ -70,8 +84,16 @@ export function tell(hole: Hole, other: OtherSide): Told {
   }
   const ports = `on ${portText(hole.port)}`
   return hole.direction === 'egress'
-    ? { edge: { from: namespaceNode(hole.namespace), to: outside.node, ...common }, subject: inside, object: `${outside.text}, ${ports}${note}` }
-    : { edge: { from: sourceNode(hole.target), to: podsNode(hole.namespace), ...common }, subject: outside.text, object: `${inside}, ${ports}${note}` }
+    ? {
+        edge: { from: namespaceNode(hole.namespace), to: outside.node, ...common },
+        subject: inside,
+        object: `${outside.text}, ${ports}${note}`,
+      }
+    : {
+        edge: { from: sourceNode(hole.target), to: podsNode(hole.namespace), ...common },
+        subject: outside.text,
+        object: `${inside}, ${ports}${note}`,
+      }
 }
 
 /** Who comes in: those who can run pods there, or the outside. */
@@ -84,8 +106,14 @@ function commandFor(hole: Hole): string {
   const { target } = hole
   const probe = probeOf(hole.port)
   if (hole.direction === 'egress') {
-    const address = target.type === 'addresses' ? shellQuote(target.address) : target.type === 'namespace' && target.exists ? podAddress(target.namespace.name, target.pods) : undefined
-    if (probe !== undefined && target.type === 'everything') return run(hole.namespace, hole.labels, probe, '169.254.169.254')
+    const address =
+      target.type === 'addresses'
+        ? shellQuote(target.address)
+        : target.type === 'namespace' && target.exists
+          ? podAddress(target.namespace.name, target.pods)
+          : undefined
+    if (probe !== undefined && target.type === 'everything')
+      return run(hole.namespace, hole.labels, probe, '169.254.169.254')
     if (probe !== undefined && address !== undefined) return run(hole.namespace, hole.labels, probe, address)
   } else if (probe !== undefined && target.type === 'namespace' && target.exists) {
     return run(target.namespace.name, target.pods, probe, podAddress(hole.namespace, hole.labels))
@@ -103,13 +131,34 @@ function probeOf(port: PolicyPort): { flags: string; port: number } | undefined 
   return { flags: protocol === 'UDP' ? '-zvu' : '-zv', port: first === 1 ? 80 : first }
 }
 
-const labelArguments = (labels: Labels): string => Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(',')
+const labelArguments = (labels: Labels): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
 
 /** `address` is quoted already, or a substitution made of quoted parts. */
 function run(namespace: string, labels: Labels, probe: { flags: string; port: number }, address: string): string {
   const marks = labelArguments(labels)
   const withLabels = marks === '' ? [] : [shellQuote(`--labels=${marks}`)]
-  return ['kubectl', '-n', shellQuote(namespace), 'run', 'probe', '--rm', '-i', '--restart=Never', '--image=busybox', ...withLabels, '--', 'nc', probe.flags, '-w', '3', address, String(probe.port)].join(' ')
+  return [
+    'kubectl',
+    '-n',
+    shellQuote(namespace),
+    'run',
+    'probe',
+    '--rm',
+    '-i',
+    '--restart=Never',
+    '--image=busybox',
+    ...withLabels,
+    '--',
+    'nc',
+    probe.flags,
+    '-w',
+    '3',
+    address,
+    String(probe.port),
+  ].join(' ')
 }
 
 function podAddress(namespace: string, labels: Labels): string {

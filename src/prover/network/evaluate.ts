@@ -30,7 +30,8 @@ export type End = Pod | Outside
 function peerSelects(peer: Peer, end: End, policyNamespace: string): boolean {
   if (peer.type === 'addresses') return end.type === 'outside' && addressesWithin(end.addresses, peer.addresses)
   if (end.type === 'outside') return false
-  const inNamespace = peer.namespaces === undefined ? end.namespace === policyNamespace : matches(peer.namespaces, end.namespaceLabels)
+  const inNamespace =
+    peer.namespaces === undefined ? end.namespace === policyNamespace : matches(peer.namespaces, end.namespaceLabels)
   return inNamespace && matches(peer.pods, end.labels)
 }
 
@@ -44,11 +45,16 @@ function resolve(port: PolicyPort, destination: End): PortSet {
 }
 
 const rulePorts = (rule: Rule, destination: End): PortSet =>
-  rule.ports === undefined ? allPorts : rule.ports.reduce((set, port) => portUnion(set, resolve(port, destination)), noPorts)
+  rule.ports === undefined
+    ? allPorts
+    : rule.ports.reduce((set, port) => portUnion(set, resolve(port, destination)), noPorts)
 
 /** The policies that isolate a pod in a direction. */
 export const isolating = (policies: readonly Policy[], pod: Pod, direction: Direction): readonly Policy[] =>
-  policies.filter((policy) => policy[direction] !== undefined && policy.namespace === pod.namespace && matches(policy.pods, pod.labels))
+  policies.filter(
+    (policy) =>
+      policy[direction] !== undefined && policy.namespace === pod.namespace && matches(policy.pods, pod.labels),
+  )
 
 /** What those policies let through to or from the other end. */
 export function allowed(policies: readonly Policy[], direction: Direction, pod: Pod, other: End): PortSet {

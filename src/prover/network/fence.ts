@@ -53,20 +53,39 @@ export interface Inside {
 }
 
 /** `policies` are those of the namespace. */
-export function judgeFence(context: FenceContext, inside: Inside, direction: Direction, policies: readonly Policy[]): FenceVerdict {
+export function judgeFence(
+  context: FenceContext,
+  inside: Inside,
+  direction: Direction,
+  policies: readonly Policy[],
+): FenceVerdict {
   const holes: Hole[] = []
   const undecided: string[] = []
   const speaking = policies.filter((policy) => policy[direction] !== undefined)
-  const rest = uncovered(everything, speaking.map((policy) => policy.pods))
-  if (rest === 'unknown') undecided.push(`the podSelectors of ${speaking.length} policies in namespace ${inside.namespace} are too many to decide`)
+  const rest = uncovered(
+    everything,
+    speaking.map((policy) => policy.pods),
+  )
+  if (rest === 'unknown')
+    undecided.push(
+      `the podSelectors of ${speaking.length} policies in namespace ${inside.namespace} are too many to decide`,
+    )
   else if (rest !== 'covered') {
-    holes.push({ direction, namespace: inside.namespace, policy: undefined, labels: rest.labels, target: { type: 'everything' }, port: anyPort })
+    holes.push({
+      direction,
+      namespace: inside.namespace,
+      policy: undefined,
+      labels: rest.labels,
+      target: { type: 'everything' },
+      port: anyPort,
+    })
   }
   const judge = new RuleJudge(context, inside, direction)
   for (const policy of speaking) {
     const labels = witness(policy.pods)
     if (labels === undefined) continue
-    for (const { target, port } of judge.findings(policy)) holes.push({ direction, namespace: inside.namespace, policy, labels, target, port })
+    for (const { target, port } of judge.findings(policy))
+      holes.push({ direction, namespace: inside.namespace, policy, labels, target, port })
   }
   return { holes, checked: judge.checked + 1, undecided, publicAssumed: judge.publicAssumed }
 }
@@ -144,7 +163,8 @@ class RuleJudge {
     const left = beyondOpenings(this.#openings, this.#direction, peer, port, this.#context.shut)
     if (noAddressesIn(left)) return undefined
     const reserved = touches(left, this.#context.ranges)
-    if (reserved !== undefined) return { type: 'addresses', range: reserved.range, address: firstAddress(reserved.part) ?? '' }
+    if (reserved !== undefined)
+      return { type: 'addresses', range: reserved.range, address: firstAddress(reserved.part) ?? '' }
     if (this.#direction === 'egress' && this.#inside.openings === undefined) {
       this.publicAssumed = true
       return undefined
@@ -156,12 +176,20 @@ class RuleJudge {
 /** Whether the policies of a namespace let pods of the other namespace through, for some pod on either side. */
 export function lets(policies: readonly Policy[], direction: Direction, own: string, other: Namespace): boolean {
   const speaking = policies.filter((policy) => policy[direction] !== undefined)
-  if (uncovered(everything, speaking.map((policy) => policy.pods)) !== 'covered') return true
+  if (
+    uncovered(
+      everything,
+      speaking.map((policy) => policy.pods),
+    ) !== 'covered'
+  )
+    return true
   return speaking.some(
     (policy) =>
       witness(policy.pods) !== undefined &&
       policy[direction]?.some(
-        (rule) => rule.peers === undefined || rule.peers.some((peer) => peer.type === 'pods' && selectsNamespace(peer, own, other)),
+        (rule) =>
+          rule.peers === undefined ||
+          rule.peers.some((peer) => peer.type === 'pods' && selectsNamespace(peer, own, other)),
       ),
   )
 }

@@ -3,8 +3,8 @@
  * present, nothing that it may touch is proved. Owns the list. Calico's Tiers and NetworkSets are not in it: without a
  * policy that stands in them they change nothing.
  */
-import { isObject, type Json } from '../../model/json.ts'
 import type { KubeObject } from '../../model/world.ts'
+import { at, child, groupOf } from './fields.ts'
 import { type Labels, matches, parseSelector } from './selectors.ts'
 
 export interface ForeignKind {
@@ -15,8 +15,16 @@ export interface ForeignKind {
 }
 
 const kinds: readonly ForeignKind[] = [
-  ...['AdminNetworkPolicy', 'BaselineAdminNetworkPolicy', 'ClusterNetworkPolicy'].map((kind) => ({ group: 'policy.networking.k8s.io', kind, concern: 'policy' as const })),
-  ...['CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'].map((kind) => ({ group: 'cilium.io', kind, concern: 'policy' as const })),
+  ...['AdminNetworkPolicy', 'BaselineAdminNetworkPolicy', 'ClusterNetworkPolicy'].map((kind) => ({
+    group: 'policy.networking.k8s.io',
+    kind,
+    concern: 'policy' as const,
+  })),
+  ...['CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'].map((kind) => ({
+    group: 'cilium.io',
+    kind,
+    concern: 'policy' as const,
+  })),
   ...['crd.projectcalico.org', 'projectcalico.org'].flatMap((group) =>
     ['NetworkPolicy', 'GlobalNetworkPolicy'].map((kind) => ({ group, kind, concern: 'policy' as const })),
   ),
@@ -34,8 +42,6 @@ const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind])
 export const policyKinds: readonly string[] = kinds
   .filter((kind) => /^(policy\.networking\.k8s\.io|cilium\.io|(crd\.)?projectcalico\.org)$/.test(kind.group))
   .map((kind) => `${kind.group}/${kind.kind}`)
-
-const groupOf = (apiVersion: string): string => (apiVersion.includes('/') ? apiVersion.split('/')[0]! : '')
 
 /** The kind when this object is one of them. A NetworkPolicy of an API group that nobody knows is one, too. */
 export function foreignKind(object: KubeObject): ForeignKind | undefined {
@@ -63,8 +69,6 @@ export function foreignPolicies(objects: readonly KubeObject[]): readonly Foreig
   })
 }
 
-const child = (value: unknown, key: string): Json | undefined => (isObject(value as Json) ? (value as { [key: string]: Json })[key] : undefined)
-
 /**
  * Whether such an object could concern pods of a namespace. A namespaced one concerns its own; a cluster-wide one is
  * let off only where its subject plainly names other namespaces.
@@ -73,7 +77,7 @@ export function mayTouch(foreign: ForeignObject, namespace: string, labels: Labe
   if (foreign.namespace !== undefined) return foreign.namespace === namespace
   if (foreign.group !== 'policy.networking.k8s.io') return true
   const subject = child(foreign.object['spec'], 'subject')
-  const selector = child(subject, 'namespaces') ?? child(child(subject, 'pods'), 'namespaceSelector')
+  const selector = child(subject, 'namespaces') ?? at(subject, ['pods', 'namespaceSelector'])
   if (selector === undefined) return true
   try {
     return matches(parseSelector(selector), labels)

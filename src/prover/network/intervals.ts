@@ -22,11 +22,8 @@ export const union = <T extends number | bigint>(a: IntervalSet<T>, b: IntervalS
 
 export function intersect<T extends number | bigint>(a: IntervalSet<T>, b: IntervalSet<T>): IntervalSet<T> {
   const common: Interval<T>[] = []
-  let i = 0
-  let j = 0
-  while (i < a.length && j < b.length) {
-    const left = a[i]!
-    const right = b[j]!
+  let [i, j] = [0, 0]
+  for (let [left, right] = [a[i], b[j]]; left !== undefined && right !== undefined; [left, right] = [a[i], b[j]]) {
     const from = left[0] < right[0] ? right[0] : left[0]
     const to = left[1] < right[1] ? left[1] : right[1]
     if (from < to) common.push([from, to])
@@ -39,14 +36,15 @@ export function intersect<T extends number | bigint>(a: IntervalSet<T>, b: Inter
 /** What is in `a` and not in `b`. */
 export function subtract<T extends number | bigint>(a: IntervalSet<T>, b: IntervalSet<T>): IntervalSet<T> {
   const rest: Interval<T>[] = []
-  let j = 0
+  let next = 0
   for (const [start, end] of a) {
     let from = start
-    while (j < b.length && b[j]![1] <= from) j++
-    for (let k = j; k < b.length && b[k]![0] < end; k++) {
-      const [cutFrom, cutTo] = b[k]!
-      if (from < cutFrom) rest.push([from, cutFrom])
-      if (from < cutTo) from = cutTo
+    for (let cut = b[next]; cut !== undefined && cut[0] < end; cut = b[next]) {
+      if (from < cut[0]) rest.push([from, cut[0]])
+      if (from < cut[1]) from = cut[1]
+      // A cut that reaches beyond this interval may also cut the next.
+      if (cut[1] > end) break
+      next++
     }
     if (from < end) rest.push([from, end])
   }

@@ -22,7 +22,8 @@ function narrow(freedom: Freedom, requirement: Requirement): Freedom {
     case 'DoesNotExist':
       return { absent, present: false, only, not }
     case 'In': {
-      const both = only === undefined ? requirement.values : new Set([...only].filter((value) => requirement.values.has(value)))
+      const both =
+        only === undefined ? requirement.values : new Set([...only].filter((value) => requirement.values.has(value)))
       return { absent: false, present, only: both, not }
     }
     case 'NotIn':
@@ -92,7 +93,10 @@ const maximalSteps = 20_000
  * A label set inside `inside` that none of the selectors matches; `covered` when every label set is matched by one;
  * `unknown` when the search was given up. Exact: each selector fails by one of its requirements failing.
  */
-export function uncovered(inside: Selector, selectors: readonly Selector[]): { labels: Labels } | 'covered' | 'unknown' {
+export function uncovered(
+  inside: Selector,
+  selectors: readonly Selector[],
+): { labels: Labels } | 'covered' | 'unknown' {
   const start = spaceOf(inside)
   if (start === undefined || selectors.some((selector) => selector.requirements.length === 0)) return 'covered'
   const ordered = [...new Map(selectors.map((selector) => [selector.text, selector])).values()].sort(
@@ -117,5 +121,7 @@ export function uncovered(inside: Selector, selectors: readonly Selector[]): { l
 /** Whether every label set that `narrower` matches is matched by `wider`. Exact for conjunctions. */
 export function implies(narrower: Selector, wider: Selector): boolean {
   const space = spaceOf(narrower)
-  return space === undefined || wider.requirements.every((requirement) => within(space, negated(requirement)) === undefined)
+  return (
+    space === undefined || wider.requirements.every((requirement) => within(space, negated(requirement)) === undefined)
+  )
 }

@@ -12,7 +12,11 @@ export interface Contradiction {
   readonly told: Told
 }
 
-export function nameContradictions(tenants: readonly TenantBoundary[], namespaces: Namespaces, label: string): readonly Contradiction[] {
+export function nameContradictions(
+  tenants: readonly TenantBoundary[],
+  namespaces: Namespaces,
+  label: string,
+): readonly Contradiction[] {
   const known = new Set(tenants.map((tenant) => tenant.name))
   const found: Contradiction[] = []
   const claimed = new Map<string, string>()
@@ -21,7 +25,10 @@ export function nameContradictions(tenants: readonly TenantBoundary[], namespace
       const other = claimed.get(name)
       claimed.set(name, tenant.name)
       if (other === undefined || other === tenant.name) continue
-      for (const one of [other, tenant.name]) found.push(contradiction(one, name, name, `namespace ${name} belongs to both ${other} and ${tenant.name}`, label))
+      for (const one of [other, tenant.name])
+        found.push(
+          contradiction(one, name, name, `namespace ${name} belongs to both ${other} and ${tenant.name}`, label),
+        )
     }
   }
   for (const namespace of namespaces.all) {
@@ -29,7 +36,8 @@ export function nameContradictions(tenants: readonly TenantBoundary[], namespace
     if (says === undefined || says === namespace.owner) continue
     const by = `namespace ${namespace.name} is labelled ${label}=${says}, but the registry says it belongs to ${namespace.owner ?? 'no tenant'}`
     for (const tenant of [namespace.owner, says]) {
-      if (tenant !== undefined && known.has(tenant)) found.push(contradiction(tenant, namespace.name, namespace.name, by, label))
+      if (tenant !== undefined && known.has(tenant))
+        found.push(contradiction(tenant, namespace.name, namespace.name, by, label))
     }
   }
   return found

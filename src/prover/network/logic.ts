@@ -17,14 +17,16 @@ export const networkLogic: Logic = {
     },
     {
       id: fenced,
-      statement: 'No pod outside of the tenant and no outside address can open a connection into its pods beyond what its documents open.',
+      statement:
+        'No pod outside of the tenant and no outside address can open a connection into its pods beyond what its documents open.',
     },
   ],
   applies: (world) =>
     world.kubernetes !== undefined ||
     world.unreadable.some((entry) => entry.product === 'kubernetes') ||
     world.tenants.some((tenant) => tenant.namespaces.length > 0),
-  analyse: (world) => (world.kubernetes === undefined ? nothingRead(world) : new NetworkAnalysis(world, world.kubernetes).result()),
+  analyse: (world) =>
+    world.kubernetes === undefined ? nothingRead(world) : new NetworkAnalysis(world, world.kubernetes).result(),
 }
 
 function nothingRead(world: World): Analysis {

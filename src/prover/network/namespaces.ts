@@ -32,7 +32,12 @@ export class Namespaces {
 
   constructor(objects: readonly KubeObject[], tenants: readonly TenantBoundary[], tenantLabel: string) {
     const owners = new Map(tenants.flatMap((tenant) => tenant.namespaces.map((name) => [name, tenant.name] as const)))
-    this.all = objects.map(({ metadata: { name, labels, uid } }) => ({ name, uid, labels: namespaceLabels(name, labels), owner: owners.get(name) }))
+    this.all = objects.map(({ metadata: { name, labels, uid } }) => ({
+      name,
+      uid,
+      labels: namespaceLabels(name, labels),
+      owner: owners.get(name),
+    }))
     for (const namespace of this.all) {
       this.#byName.set(namespace.name, namespace)
       for (const [key, value] of Object.entries(namespace.labels)) {
@@ -89,7 +94,8 @@ export class Namespaces {
 
   #futureNames(selector: Selector): readonly string[] | 'any' | undefined {
     const byKey = new Map<string, Requirement[]>()
-    for (const requirement of selector.requirements) byKey.set(requirement.key, [...(byKey.get(requirement.key) ?? []), requirement])
+    for (const requirement of selector.requirements)
+      byKey.set(requirement.key, [...(byKey.get(requirement.key) ?? []), requirement])
     const named = byKey.get(nameLabel) ?? []
     byKey.delete(nameLabel)
     // Once with the labels that tenants have in common, once with none but the tenant's own.

@@ -21,7 +21,16 @@ export interface SortedObjects {
 }
 
 export const noPolicies: NamespacePolicies = { policies: [], problems: [] }
-const podKinds = new Set(['Pod', 'Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'ReplicationController', 'Job', 'CronJob'])
+const podKinds = new Set([
+  'Pod',
+  'Deployment',
+  'ReplicaSet',
+  'StatefulSet',
+  'DaemonSet',
+  'ReplicationController',
+  'Job',
+  'CronJob',
+])
 
 export function sortObjects(objects: readonly KubeObject[]): SortedObjects {
   const namespaces: KubeObject[] = []

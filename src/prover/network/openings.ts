@@ -6,7 +6,16 @@ import type { Json, JsonObject } from '../../model/json.ts'
 import { addressIntersect, addressSubtract, type AddressSet, noAddressesIn } from './addresses.ts'
 import { implies } from './label-space.ts'
 import type { Namespace } from './namespaces.ts'
-import { type AddressPeer, anyPort, type Direction, parsePeer, parsePort, type Peer, type PodPeer, type PolicyPort } from './policy.ts'
+import {
+  type AddressPeer,
+  anyPort,
+  type Direction,
+  parsePeer,
+  parsePort,
+  type Peer,
+  type PodPeer,
+  type PolicyPort,
+} from './policy.ts'
 import { portRange, portsWithin, portUnion } from './ports.ts'
 import { everything, matches, NotUnderstood, selectorOf } from './selectors.ts'
 
@@ -29,7 +38,8 @@ export interface ParsedOpening {
 /** Throws NotUnderstood: an opening that cannot be read must not decide anything. */
 export function parseOpening(value: JsonObject): ParsedOpening {
   const { direction, peers, ports = [] } = value
-  if (direction !== 'ingress' && direction !== 'egress') throw new NotUnderstood(`an opening with the direction ${JSON.stringify(direction)}`)
+  if (direction !== 'ingress' && direction !== 'egress')
+    throw new NotUnderstood(`an opening with the direction ${JSON.stringify(direction)}`)
   if (!Array.isArray(peers) || peers.length === 0) throw new NotUnderstood('an opening without peers')
   if (!Array.isArray(ports)) throw new NotUnderstood('an opening with ports that are no list')
   return {
@@ -45,7 +55,9 @@ export const dns: ParsedOpening = {
   peers: [
     {
       type: 'pods',
-      namespaces: selectorOf([{ key: 'kubernetes.io/metadata.name', operator: 'In', values: new Set(['kube-system']) }]),
+      namespaces: selectorOf([
+        { key: 'kubernetes.io/metadata.name', operator: 'In', values: new Set(['kube-system']) },
+      ]),
       pods: everything,
     },
   ],
@@ -59,20 +71,31 @@ export const dns: ParsedOpening = {
 function coversPort(opened: readonly PolicyPort[], port: PolicyPort): boolean {
   if (port.name !== undefined) {
     const whole = portRange(port.protocol)
-    return opened.some((one) => (one.name === undefined ? portsWithin(whole, one.ports) : one.name === port.name && one.protocol === port.protocol))
+    return opened.some((one) =>
+      one.name === undefined ? portsWithin(whole, one.ports) : one.name === port.name && one.protocol === port.protocol,
+    )
   }
   return opened.some((one) => one.name === undefined && portsWithin(port.ports, one.ports))
 }
 
 /** Whether pods of a platform namespace are opened to the peer's selector on that port. */
-export function coversPods(openings: readonly ParsedOpening[], direction: Direction, namespace: Namespace, peer: PodPeer, port: PolicyPort): boolean {
+export function coversPods(
+  openings: readonly ParsedOpening[],
+  direction: Direction,
+  namespace: Namespace,
+  peer: PodPeer,
+  port: PolicyPort,
+): boolean {
   return openings.some(
     (opening) =>
       opening.direction === direction &&
       coversPort(opening.ports, port) &&
       opening.peers.some(
         (open) =>
-          open.type === 'pods' && open.namespaces !== undefined && matches(open.namespaces, namespace.labels) && implies(peer.pods, open.pods),
+          open.type === 'pods' &&
+          open.namespaces !== undefined &&
+          matches(open.namespaces, namespace.labels) &&
+          implies(peer.pods, open.pods),
       ),
   )
 }
@@ -84,7 +107,10 @@ const resolution = portUnion(portRange('TCP', 53, 53), portRange('UDP', 53, 53))
 
 function formOf(peer: AddressPeer, ports: readonly PolicyPort[]): OpeningForm {
   const { v4, v6 } = peer.addresses
-  const single = v4.length + v6.length === 1 && v4.every(([from, to]) => to - from === 1) && v6.every(([from, to]) => to - from === 1n)
+  const single =
+    v4.length + v6.length === 1 &&
+    v4.every(([from, to]) => to - from === 1) &&
+    v6.every(([from, to]) => to - from === 1n)
   if (!single || ports.some((port) => port.name === undefined && port.protocol === undefined)) return 'range'
   return ports.every((port) => port.name === undefined && portsWithin(port.ports, resolution)) ? 'resolver' : 'address'
 }

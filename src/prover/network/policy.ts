@@ -19,7 +19,6 @@ export interface PodPeer {
 export interface AddressPeer {
   readonly type: 'addresses'
   readonly addresses: AddressSet
-  readonly text: string
 }
 export type Peer = PodPeer | AddressPeer
 
@@ -93,7 +92,11 @@ function parseRule(value: Json, side: 'from' | 'to'): Rule {
 
 /** One NetworkPolicyPeer; throws NotUnderstood. */
 export function parsePeer(value: Json): Peer {
-  const { podSelector, namespaceSelector, ipBlock } = fields(value, 'a peer', ['podSelector', 'namespaceSelector', 'ipBlock'])
+  const { podSelector, namespaceSelector, ipBlock } = fields(value, 'a peer', [
+    'podSelector',
+    'namespaceSelector',
+    'ipBlock',
+  ])
   if (ipBlock !== undefined && ipBlock !== null) {
     if (podSelector || namespaceSelector) throw new NotUnderstood('a peer with both an ipBlock and a selector')
     return parseBlock(ipBlock)
@@ -124,9 +127,8 @@ function parseBlock(value: Json): AddressPeer {
 function readBlock(value: Json): AddressPeer {
   const { cidr, except } = fields(value, 'an ipBlock', ['cidr', 'except'])
   let addresses = range(cidr)
-  const holes = list(except, 'except')
-  for (const hole of holes) addresses = addressSubtract(addresses, range(hole))
-  return { type: 'addresses', addresses, text: `${cidr}${holes.length > 0 ? ` except ${holes.join(', ')}` : ''}` }
+  for (const hole of list(except, 'except')) addresses = addressSubtract(addresses, range(hole))
+  return { type: 'addresses', addresses }
 }
 
 function range(value: Json | undefined): AddressSet {
@@ -158,7 +160,8 @@ export function parsePort(value: Json): PolicyPort {
 
 export const anyPort: PolicyPort = { ports: allPorts, protocol: undefined }
 
-const isPortNumber = (value: Json): value is number => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535
+const isPortNumber = (value: Json): value is number =>
+  Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535
 
 /** An object with only the fields named; null values count as absent, as in the API. */
 function fields(value: Json | undefined, what: string, known: readonly string[]): { readonly [key: string]: Json } {
@@ -172,5 +175,5 @@ function fields(value: Json | undefined, what: string, known: readonly string[])
 function list(value: Json | undefined, what: string): readonly Json[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw new NotUnderstood(`${what} that is no list`)
-  return value
+  return value as readonly Json[]
 }

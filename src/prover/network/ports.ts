@@ -23,7 +23,8 @@ const each = (a: PortSet, b: PortSet, combine: Combine): PortSet => ({
   UDP: combine(a.UDP, b.UDP),
 })
 
-export const portUnion = (a: PortSet, b: PortSet): PortSet => (a === allPorts || b === allPorts ? allPorts : each(a, b, union))
+export const portUnion = (a: PortSet, b: PortSet): PortSet =>
+  a === allPorts || b === allPorts ? allPorts : each(a, b, union)
 export const portIntersect = (a: PortSet, b: PortSet): PortSet =>
   a === allPorts ? b : b === allPorts ? a : each(a, b, intersect)
 export const portSubtract = (a: PortSet, b: PortSet): PortSet => each(a, b, subtract)
@@ -37,6 +38,9 @@ export function formatPorts(set: PortSet): string {
   if (isAllPorts(set)) return 'All Connections'
   const parts = protocols
     .filter((protocol) => set[protocol].length > 0)
-    .map((protocol) => `${protocol} ${set[protocol].map(([from, to]) => (to - from === 1 ? `${from}` : `${from}-${to - 1}`)).join(',')}`)
+    .map(
+      (protocol) =>
+        `${protocol} ${set[protocol].map(([from, to]) => (to - from === 1 ? `${from}` : `${from}-${to - 1}`)).join(',')}`,
+    )
   return parts.length === 0 ? 'No Connections' : parts.join(',')
 }

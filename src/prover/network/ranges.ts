@@ -30,14 +30,26 @@ const range = (kind: NamedRange['kind'], name: string, ...cidrs: string[]): Name
   return { kind, name, addresses: addressSet([plain, throughNat64(plain)]) }
 }
 
-export const metadataAddress: NamedRange = range('metadata', 'instance metadata (169.254.169.254)', '169.254.169.254/32', 'fd00:ec2::254/128')
+export const metadataAddress: NamedRange = range(
+  'metadata',
+  'instance metadata (169.254.169.254)',
+  '169.254.169.254/32',
+  'fd00:ec2::254/128',
+)
 
 /** Checked in this order: the first that is hit names the counterexample. */
 export const reservedRanges: readonly NamedRange[] = [
   metadataAddress,
   range('metadata', 'link-local addresses (169.254.0.0/16, fe80::/10)', '169.254.0.0/16', 'fe80::/10'),
   range('carrier-nat', 'carrier NAT (100.64.0.0/10)', '100.64.0.0/10'),
-  range('private', 'private networks (RFC 1918, RFC 4193)', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'),
+  range(
+    'private',
+    'private networks (RFC 1918, RFC 4193)',
+    '10.0.0.0/8',
+    '172.16.0.0/12',
+    '192.168.0.0/16',
+    'fc00::/7',
+  ),
 ]
 
 /** The cluster's own ranges as one named range; undefined when one of them is not an address range. */
@@ -45,11 +57,18 @@ export function clusterRange(cidrs: readonly string[]): NamedRange | undefined {
   const sets = cidrs.map(parseCidr)
   if (sets.some((set) => set === undefined)) return undefined
   const plain = addressSet(sets.filter((set) => set !== undefined))
-  return { kind: 'cluster', name: 'pod, service and node addresses of the cluster', addresses: addressSet([plain, throughNat64(plain)]) }
+  return {
+    kind: 'cluster',
+    name: 'pod, service and node addresses of the cluster',
+    addresses: addressSet([plain, throughNat64(plain)]),
+  }
 }
 
 /** The first reserved range that the set touches, and the part of the set that lies in it. */
-export function touches(set: AddressSet, ranges: readonly NamedRange[]): { range: NamedRange; part: AddressSet } | undefined {
+export function touches(
+  set: AddressSet,
+  ranges: readonly NamedRange[],
+): { range: NamedRange; part: AddressSet } | undefined {
   for (const candidate of ranges) {
     const part = addressIntersect(set, candidate.addresses)
     if (!noAddressesIn(part)) return { range: candidate, part }

@@ -8,10 +8,14 @@ import { policyKinds } from './foreign-kinds.ts'
 const elsewhere =
   /(^|\/)(Secret|ConfigMap|ServiceAccount|Role|RoleBinding|ClusterRole|ClusterRoleBinding|ResourceQuota|LimitRange|(Validating|Mutating)\w+|CertificateSigningRequest|PersistentVolume(Claim)?|CustomResourceDefinition|Ingress)$/
 
-const concernsNetwork = (entry: Unreadable): boolean => entry.product === 'file' || (entry.product === 'kubernetes' && !elsewhere.test(entry.what))
+const concernsNetwork = (entry: Unreadable): boolean =>
+  entry.product === 'file' || (entry.product === 'kubernetes' && !elsewhere.test(entry.what))
 
 /** Reasons against deciding, for one tenant or (without one) for all. */
-export function unreadableReasons(world: World, kubernetes: KubernetesWorld): readonly { readonly tenant?: string; readonly because: string }[] {
+export function unreadableReasons(
+  world: World,
+  kubernetes: KubernetesWorld,
+): readonly { readonly tenant?: string; readonly because: string }[] {
   const kinds = new Set(kubernetes.kinds)
   const needed = ['/Namespace', 'networking.k8s.io/NetworkPolicy']
   // Files hold whatever they hold; of a live cluster every kind that changes the answer must have been asked for.
@@ -19,7 +23,10 @@ export function unreadableReasons(world: World, kubernetes: KubernetesWorld): re
   const missing = needed.filter((kind) => !kinds.has(kind))
   const failed = world.unreadable.filter(concernsNetwork)
   return [
-    ...failed.map(({ tenant, what, why }) => ({ ...(tenant === undefined ? {} : { tenant }), because: `${what} could not be read: ${why}` })),
+    ...failed.map(({ tenant, what, why }) => ({
+      ...(tenant === undefined ? {} : { tenant }),
+      because: `${what} could not be read: ${why}`,
+    })),
     ...missing.map((kind) => ({ because: `${kind} was not looked at` })),
   ]
 }
@@ -31,6 +38,8 @@ export function unseenBypasses(kubernetes: KubernetesWorld): readonly string[] {
   return [
     ...(seen('/Pod') ? [] : ['no pod of a tenant uses the node network (pods were not read)']),
     ...(seen('/Service') ? [] : ['no Service of a tenant has externalIPs (Services were not read)']),
-    ...(seen('discovery.k8s.io/EndpointSlice', '/Endpoints') ? [] : ['no endpoints of a tenant were written by hand (EndpointSlices were not read)']),
+    ...(seen('discovery.k8s.io/EndpointSlice', '/Endpoints')
+      ? []
+      : ['no endpoints of a tenant were written by hand (EndpointSlices were not read)']),
   ]
 }

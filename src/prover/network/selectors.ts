@@ -84,7 +84,8 @@ export function meets(requirement: Requirement, value: string | undefined): bool
   }
 }
 
-const labelOf = (labels: Labels, key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined)
+const labelOf = (labels: Labels, key: string): string | undefined =>
+  Object.hasOwn(labels, key) ? labels[key] : undefined
 
 export const matches = (selector: Selector, labels: Labels): boolean =>
   selector.requirements.every((requirement) => meets(requirement, labelOf(labels, requirement.key)))

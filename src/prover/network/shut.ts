@@ -10,7 +10,8 @@ import { metadataAddress, type NamedRange } from './ranges.ts'
 
 /** `ranges` are the reserved ranges and the cluster's. */
 export function shutAddresses(ranges: readonly NamedRange[]): (peer: AddressPeer, form: OpeningForm) => AddressSet {
-  const of = (...kinds: NamedRange['kind'][]) => addressSet(ranges.filter((range) => kinds.includes(range.kind)).map((range) => range.addresses))
+  const of = (...kinds: NamedRange['kind'][]) =>
+    addressSet(ranges.filter((range) => kinds.includes(range.kind)).map((range) => range.addresses))
   const closed: Record<OpeningForm, AddressSet> = {
     range: of('metadata', 'carrier-nat', 'cluster'),
     address: of('metadata', 'carrier-nat'),

@@ -5,6 +5,7 @@
 import { isObject, type Json } from '../../model/json.ts'
 import type { KubeObject } from '../../model/world.ts'
 import type { ContainerPort, Pod } from './evaluate.ts'
+import { at, child, groupOf, items } from './fields.ts'
 import { protocols } from './ports.ts'
 import type { Labels } from './selectors.ts'
 
@@ -13,48 +14,41 @@ export interface Workload {
   readonly name: string
   readonly namespace: string
   /** All its pods; several only where they may behave differently. */
-  readonly pods: readonly Pod[]
+  readonly pods: readonly [Pod, ...Pod[]]
 }
 
 const namespaceName = 'kubernetes.io/metadata.name'
 
 /** Every namespace carries its own name as a label, whoever wrote it (the API server sets it). */
-export const namespaceLabels = (name: string, labels: Labels | undefined): Labels => ({ ...labels, [namespaceName]: name })
+export const namespaceLabels = (name: string, labels: Labels | undefined): Labels => ({
+  ...labels,
+  [namespaceName]: name,
+})
 
-const templates: { readonly [kind: string]: readonly string[] } = {
-  Deployment: ['spec', 'template'],
-  ReplicaSet: ['spec', 'template'],
-  StatefulSet: ['spec', 'template'],
-  DaemonSet: ['spec', 'template'],
-  ReplicationController: ['spec', 'template'],
-  Job: ['spec', 'template'],
-  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
-}
-const groups: { readonly [kind: string]: readonly string[] } = {
-  Pod: [''],
-  ReplicationController: [''],
-  Job: ['batch'],
-  CronJob: ['batch'],
-}
-const groupOf = (object: KubeObject): string => (object.apiVersion.includes('/') ? object.apiVersion.split('/')[0]! : '')
+const template = ['spec', 'template'] as const
+/** The API group of each kind that makes pods, and where its pod template lies; a Pod is its own. */
+const kinds: ReadonlyMap<string, { readonly group: string; readonly template: readonly string[] }> = new Map([
+  ['Pod', { group: '', template: [] }],
+  ['ReplicationController', { group: '', template }],
+  ['Deployment', { group: 'apps', template }],
+  ['ReplicaSet', { group: 'apps', template }],
+  ['StatefulSet', { group: 'apps', template }],
+  ['DaemonSet', { group: 'apps', template }],
+  ['Job', { group: 'batch', template }],
+  ['CronJob', { group: 'batch', template: ['spec', 'jobTemplate', ...template] }],
+])
 
-export function isWorkload(object: KubeObject): boolean {
-  if (object.kind !== 'Pod' && templates[object.kind] === undefined) return false
-  return (groups[object.kind] ?? ['apps', 'extensions']).includes(groupOf(object))
-}
-
-const at = (value: unknown, path: readonly string[]): Json | undefined => {
-  let current: Json | undefined = value as Json | undefined
-  for (const key of path) current = isObject(current) ? current[key] : undefined
-  return current
+/** What a workload's pods look like; undefined for other kinds. Old dumps have `extensions` where `apps` is now. */
+function podTemplate(object: KubeObject): Json | undefined {
+  const kind = kinds.get(object.kind)
+  const group = groupOf(object.apiVersion)
+  if (kind === undefined || (group !== kind.group && !(kind.group === 'apps' && group === 'extensions')))
+    return undefined
+  return at(object, kind.template) ?? {}
 }
 
 function containerPorts(podSpec: Json | undefined): readonly ContainerPort[] {
-  const containers = at(podSpec, ['containers'])
-  const ports = (Array.isArray(containers) ? containers : []).flatMap((container: Json) => {
-    const declared = at(container, ['ports'])
-    return Array.isArray(declared) ? (declared as Json[]) : []
-  })
+  const ports = items(child(podSpec, 'containers')).flatMap((container) => items(child(container, 'ports')))
   return ports.flatMap((declared) => {
     const { name, protocol = 'TCP', containerPort } = isObject(declared) ? declared : {}
     const known = protocols.find((candidate) => candidate === protocol)
@@ -70,10 +64,11 @@ function labelsIn(value: Json | undefined): Labels {
 
 /** The controlling owner; a node is none, since it only mirrors static pods. */
 function owner(object: KubeObject): { name: string; kind: string } | undefined {
-  const references = object.metadata['ownerReferences']
-  const list: readonly Json[] = Array.isArray(references) ? references : []
-  const controller = list.filter(isObject).find((reference) => reference['controller'] === true)
-  if (controller === undefined || controller['kind'] === 'Node' || typeof controller['name'] !== 'string') return undefined
+  const controller = items(child(object.metadata, 'ownerReferences'))
+    .filter(isObject)
+    .find((reference) => reference['controller'] === true)
+  if (controller === undefined || controller['kind'] === 'Node' || typeof controller['name'] !== 'string')
+    return undefined
   const kind = controller['kind']
   return { name: controller['name'], kind: typeof kind === 'string' && kind !== '' ? kind : 'Pod' }
 }
@@ -82,27 +77,34 @@ function owner(object: KubeObject): { name: string; kind: string } | undefined {
 export function workloads(objects: readonly KubeObject[]): readonly Workload[] {
   const labelsOfNamespaces = new Map<string, Labels>()
   for (const object of objects) {
-    if (object.kind === 'Namespace' && groupOf(object) === '') {
+    if (object.kind === 'Namespace' && groupOf(object.apiVersion) === '') {
       labelsOfNamespaces.set(object.metadata.name, namespaceLabels(object.metadata.name, object.metadata.labels))
     }
   }
   const pods = new Map<string, Map<string, Pod>>()
-  for (const object of objects.filter(isWorkload)) {
+  for (const object of objects) {
+    const made = podTemplate(object)
+    if (made === undefined) continue
     const namespace = object.metadata.namespace ?? 'default'
-    const template = object.kind === 'Pod' ? object : at(object, templates[object.kind] ?? [])
-    const identity = (object.kind === 'Pod' ? owner(object) : undefined) ?? { name: object.metadata.name, kind: object.kind }
+    const identity = (object.kind === 'Pod' ? owner(object) : undefined) ?? {
+      name: object.metadata.name,
+      kind: object.kind,
+    }
     const name = `${namespace}/${identity.name}[${identity.kind}]`
     const pod: Pod = {
       type: 'pod',
       namespace,
       namespaceLabels: labelsOfNamespaces.get(namespace) ?? namespaceLabels(namespace, undefined),
-      labels: labelsIn(at(template, ['metadata', 'labels'])),
-      ports: containerPorts(at(template, ['spec'])),
+      labels: labelsIn(at(made, ['metadata', 'labels'])),
+      ports: containerPorts(child(made, 'spec')),
     }
     const ofWorkload = pods.get(name) ?? new Map<string, Pod>()
     pods.set(name, ofWorkload.set(object.metadata.name, pod))
   }
   return [...pods]
-    .map(([name, ofWorkload]) => ({ name, namespace: [...ofWorkload.values()][0]!.namespace, pods: [...ofWorkload.values()] }))
+    .flatMap(([name, ofWorkload]) => {
+      const [first, ...others] = ofWorkload.values()
+      return first === undefined ? [] : [{ name, namespace: first.namespace, pods: [first, ...others] as const }]
+    })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -8,65 +8,22 @@ import type { KubeObject } from '../../../../src/model/world.ts'
 import { parseAddress } from '../../../../src/prover/network/addresses.ts'
 import { allowed, isolating, type Pod } from '../../../../src/prover/network/evaluate.ts'
 import { parsePolicy, type Policy } from '../../../../src/prover/network/policy.ts'
-import { boundary, judge, nameLabel, namespace, policy, tenantLabel, worldOf } from './worlds.ts'
-
-type Labels = Record<string, string>
-interface Expression { key: string; operator: string; values?: string[] }
-interface LabelSelector { matchLabels?: Labels; matchExpressions?: Expression[] }
-interface PeerSpec { podSelector?: LabelSelector; namespaceSelector?: LabelSelector; ipBlock?: { cidr: string; except?: string[] } }
-interface PortSpec { protocol?: string; port?: number | string; endPort?: number }
-interface RuleSpec { peers?: PeerSpec[]; ports?: PortSpec[] }
-interface PolicySpec { podSelector: LabelSelector; policyTypes?: string[]; ingress?: RuleSpec[]; egress?: RuleSpec[] }
-type Side = 'ingress' | 'egress'
-
-// ── the naive evaluator ──
-const selects = ({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Labels): boolean =>
-  Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-  matchExpressions.every(({ key, operator, values = [] }) => {
-    if (operator === 'Exists') return key in labels
-    if (operator === 'DoesNotExist') return !(key in labels)
-    const inside = key in labels && values.includes(labels[key]!)
-    return operator === 'In' ? inside : !inside
-  })
-
-interface Other { ns?: string; nsLabels?: Labels; labels?: Labels; ip?: string }
-const ipNumber = (ip: string) => ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-const inCidr = (ip: string, cidr: string) => {
-  const [base = '', bits = ''] = cidr.split('/')
-  const size = 2 ** (32 - Number(bits))
-  return Math.floor(ipNumber(ip) / size) === Math.floor(ipNumber(base) / size)
-}
-
-function peerTakes(peer: PeerSpec, own: string, other: Other): boolean {
-  if (peer.ipBlock) return other.ip !== undefined && inCidr(other.ip, peer.ipBlock.cidr) && !(peer.ipBlock.except ?? []).some((hole) => inCidr(other.ip!, hole))
-  if (other.ip !== undefined) return false
-  const ns = peer.namespaceSelector ? selects(peer.namespaceSelector, other.nsLabels!) : other.ns === own
-  return ns && (!peer.podSelector || selects(peer.podSelector, other.labels!))
-}
-const portTakes = (port: PortSpec, protocol: string, number: number) =>
-  (port.protocol ?? 'TCP') === protocol && (port.port === undefined || (number >= Number(port.port) && number <= (port.endPort ?? Number(port.port))))
-
-function lets(specs: readonly PolicySpec[], side: Side, own: string, pod: Labels, other: Other, protocol: string, port: number): boolean {
-  const type = side === 'ingress' ? 'Ingress' : 'Egress'
-  const speaking = specs.filter((spec) => {
-    const types = spec.policyTypes ?? (spec.egress && spec.egress.length > 0 ? ['Ingress', 'Egress'] : ['Ingress'])
-    return types.includes(type) && selects(spec.podSelector, pod)
-  })
-  if (speaking.length === 0) return true
-  return speaking.some((spec) =>
-    (spec[side] ?? []).some(
-      (rule) =>
-        (!rule.peers || rule.peers.length === 0 || rule.peers.some((peer) => peerTakes(peer, own, other))) &&
-        (!rule.ports || rule.ports.length === 0 || rule.ports.some((entry) => portTakes(entry, protocol, port))),
-    ),
-  )
-}
-
-const written = (spec: PolicySpec): object => {
-  const rules = (list: RuleSpec[] | undefined, key: 'from' | 'to') => list?.map(({ peers, ports }) => ({ ...(peers ? { [key]: peers } : {}), ...(ports ? { ports } : {}) }))
-  const { ingress, egress, ...rest } = spec
-  return { ...rest, ...(ingress ? { ingress: rules(ingress, 'from') } : {}), ...(egress ? { egress: rules(egress, 'to') } : {}) }
-}
+import {
+  lets,
+  type Other,
+  type Expression,
+  type Labels,
+  type LabelSelector,
+  type PeerSpec,
+  peerTakes,
+  type PolicySpec,
+  type PortSpec,
+  portTakes,
+  type RuleSpec,
+  type Side,
+  written,
+} from './naive.ts'
+import { boundary, judge, nameLabel, namespace, policy, sure, tenantLabel, worldOf } from './worlds.ts'
 
 // ── random pieces ──
 const key = fc.constantFrom('a', 'b')
@@ -77,18 +34,43 @@ const expression = fc.oneof(
 )
 const podSelector: fc.Arbitrary<LabelSelector> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({}) },
-  { weight: 3, arbitrary: fc.record({ matchLabels: fc.dictionary(key, value, { maxKeys: 1 }), matchExpressions: fc.array(expression, { maxLength: 2 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      matchLabels: fc.dictionary(key, value, { maxKeys: 1 }),
+      matchExpressions: fc.array(expression, { maxLength: 2 }),
+    }),
+  },
 )
 const nsExpression: fc.Arbitrary<Expression> = fc.oneof(
-  fc.record({ key: fc.constant(nameLabel), operator: fc.constantFrom('In', 'NotIn'), values: fc.uniqueArray(fc.constantFrom('acme', 'globex', 'plat', 'shared-tools', 'kube-system'), { minLength: 1, maxLength: 4 }) }),
-  fc.record({ key: fc.constant(tenantLabel), operator: fc.constantFrom('In', 'NotIn'), values: fc.uniqueArray(fc.constantFrom('acme', 'globex'), { minLength: 1 }) }),
+  fc.record({
+    key: fc.constant(nameLabel),
+    operator: fc.constantFrom('In', 'NotIn'),
+    values: fc.uniqueArray(fc.constantFrom('acme', 'globex', 'plat', 'shared-tools', 'kube-system'), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+  }),
+  fc.record({
+    key: fc.constant(tenantLabel),
+    operator: fc.constantFrom('In', 'NotIn'),
+    values: fc.uniqueArray(fc.constantFrom('acme', 'globex'), { minLength: 1 }),
+  }),
   fc.record({ key: fc.constantFrom(tenantLabel, 'team'), operator: fc.constantFrom('Exists', 'DoesNotExist') }),
-  fc.record({ key: fc.constant('team'), operator: fc.constantFrom('In', 'NotIn'), values: fc.uniqueArray(fc.constantFrom('x', 'y'), { minLength: 1 }) }),
+  fc.record({
+    key: fc.constant('team'),
+    operator: fc.constantFrom('In', 'NotIn'),
+    values: fc.uniqueArray(fc.constantFrom('x', 'y'), { minLength: 1 }),
+  }),
 )
-const namespaceSelector: fc.Arbitrary<LabelSelector> = fc.array(nsExpression, { maxLength: 3 }).map((matchExpressions) => ({ matchExpressions }))
+const namespaceSelector: fc.Arbitrary<LabelSelector> = fc
+  .array(nsExpression, { maxLength: 3 })
+  .map((matchExpressions) => ({ matchExpressions }))
 const ipBlock = fc.record({
   cidr: fc.constantFrom('0.0.0.0/0', '8.0.0.0/8', '10.0.0.0/8', '169.254.0.0/16', '100.64.0.0/10', '0.0.0.0/1'),
-  except: fc.subarray(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10'], { minLength: 3 }),
+  except: fc.subarray(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10'], {
+    minLength: 3,
+  }),
 })
 const peer: fc.Arbitrary<PeerSpec> = fc.oneof(
   fc.record({ podSelector }),
@@ -103,8 +85,14 @@ const port: fc.Arbitrary<PortSpec> = fc.oneof(
   fc.constant({ port: 50, endPort: 90 }),
 )
 const ports = fc.array(port, { minLength: 1, maxLength: 2 })
-const rule: fc.Arbitrary<RuleSpec> = fc.record({ peers: fc.array(peer, { minLength: 1, maxLength: 2 }), ports }, { requiredKeys: [] })
-const narrowRule = fc.record({ peers: fc.array(peer, { minLength: 1, maxLength: 1 }), ports }, { requiredKeys: ['peers'] })
+const rule: fc.Arbitrary<RuleSpec> = fc.record(
+  { peers: fc.array(peer, { minLength: 1, maxLength: 2 }), ports },
+  { requiredKeys: [] },
+)
+const narrowRule = fc.record(
+  { peers: fc.array(peer, { minLength: 1, maxLength: 1 }), ports },
+  { requiredKeys: ['peers'] },
+)
 const spec: fc.Arbitrary<PolicySpec> = fc.record(
   {
     podSelector,
@@ -115,29 +103,67 @@ const spec: fc.Arbitrary<PolicySpec> = fc.record(
   { requiredKeys: ['podSelector'] },
 )
 /** Half of the worlds start from a full fence, or nearly all would be refuted for want of one. */
-const specs = fc.tuple(fc.boolean(), fc.array(spec, { minLength: 1, maxLength: 3 })).map(([fenced, list]) => (fenced ? [{ podSelector: {}, policyTypes: ['Ingress', 'Egress'] }, ...list] : list))
-const opening = fc.option(fc.record({ direction: fc.constantFrom('ingress', 'egress'), peers: fc.array(fc.record({ namespaceSelector, podSelector }), { minLength: 1, maxLength: 1 }), ports }, { requiredKeys: ['direction', 'peers'] }), { nil: undefined })
+const specs = fc
+  .tuple(fc.boolean(), fc.array(spec, { minLength: 1, maxLength: 3 }))
+  .map(([fenced, list]) => (fenced ? [{ podSelector: {}, policyTypes: ['Ingress', 'Egress'] }, ...list] : list))
+const opening = fc.option(
+  fc.record(
+    {
+      direction: fc.constantFrom('ingress', 'egress'),
+      peers: fc.array(fc.record({ namespaceSelector, podSelector }), { minLength: 1, maxLength: 1 }),
+      ports,
+    },
+    { requiredKeys: ['direction', 'peers'] },
+  ),
+  { nil: undefined },
+)
 
 // ── everything there is ──
-const podLabelSets: Labels[] = ['', '1', '2', 'other'].flatMap((a) => ['', '1', '2', 'other'].map((b) => ({ ...(a ? { a } : {}), ...(b ? { b } : {}) })))
-const connections = ['TCP', 'UDP'].flatMap((protocol) => [53, 60, 80, 8080].map((number) => [protocol, number] as const))
-const addresses = { '8.8.8.8': 'public', '200.1.2.3': 'public', '10.1.1.1': 'private', '172.16.9.9': 'private', '192.168.1.1': 'private', '169.254.169.254': 'metadata', '100.64.3.4': 'nat' }
+const podLabelSets: Labels[] = ['', '1', '2', 'other'].flatMap((a) =>
+  ['', '1', '2', 'other'].map((b) => ({ ...(a ? { a } : {}), ...(b ? { b } : {}) })),
+)
+const connections = ['TCP', 'UDP'].flatMap((protocol) =>
+  [53, 60, 80, 8080].map((number) => [protocol, number] as const),
+)
+const addresses = {
+  '8.8.8.8': 'public',
+  '200.1.2.3': 'public',
+  '10.1.1.1': 'private',
+  '172.16.9.9': 'private',
+  '192.168.1.1': 'private',
+  '169.254.169.254': 'metadata',
+  '100.64.3.4': 'nat',
+}
 const acme: Labels = { [tenantLabel]: 'acme', [nameLabel]: 'acme', team: 'x' }
 const others = (team: string): { ns: string; nsLabels: Labels; kind: 'tenant' | 'shared' | 'platform' }[] => [
   { ns: 'globex', nsLabels: { [tenantLabel]: 'globex', [nameLabel]: 'globex', team }, kind: 'tenant' },
-  { ns: 'future', nsLabels: { [tenantLabel]: 'future', [nameLabel]: 'future', ...(team === 'x' ? { team } : { team: 'z' }) }, kind: 'tenant' },
+  {
+    ns: 'future',
+    nsLabels: { [tenantLabel]: 'future', [nameLabel]: 'future', ...(team === 'x' ? { team } : { team: 'z' }) },
+    kind: 'tenant',
+  },
   // Where tenants differ in a label, a future one may have any value of its own; where they agree, it may lack it.
-  { ns: 'future', nsLabels: { [tenantLabel]: 'future', [nameLabel]: 'future', ...(team === 'x' ? {} : { team: 'w' }) }, kind: 'tenant' },
+  {
+    ns: 'future',
+    nsLabels: { [tenantLabel]: 'future', [nameLabel]: 'future', ...(team === 'x' ? {} : { team: 'w' }) },
+    kind: 'tenant',
+  },
   { ns: 'plat', nsLabels: { [nameLabel]: 'plat', team: 'y' }, kind: 'platform' },
   { ns: 'kube-system', nsLabels: { [nameLabel]: 'kube-system' }, kind: 'platform' },
   { ns: 'shared-tools', nsLabels: { [nameLabel]: 'shared-tools' }, kind: 'shared' },
 ]
 
-interface OpeningSpec { direction: string; peers: PeerSpec[]; ports?: PortSpec[] }
+interface OpeningSpec {
+  direction: string
+  peers: PeerSpec[]
+  ports?: PortSpec[]
+}
 
 function breach(list: readonly PolicySpec[], side: Side, team: string, open: OpeningSpec | undefined): boolean {
   const opened = (other: Other, protocol: string, number: number) =>
-    open?.direction === side && open.peers.some((one) => peerTakes(one, '', other)) && (!open.ports || open.ports.some((entry) => portTakes(entry, protocol, number)))
+    open?.direction === side &&
+    open.peers.some((one) => peerTakes(one, '', other)) &&
+    (!open.ports || open.ports.some((entry) => portTakes(entry, protocol, number)))
   for (const pod of podLabelSets) {
     for (const [protocol, number] of connections) {
       for (const { ns, nsLabels, kind } of others(team)) {
@@ -159,7 +185,9 @@ function breach(list: readonly PolicySpec[], side: Side, team: string, open: Ope
 }
 
 const objectsOf = (list: readonly PolicySpec[], team: string): KubeObject[] => [
-  ...['plat', 'kube-system', 'shared-tools'].map((name) => namespace(name, undefined, name === 'plat' ? { team: 'y' } : {})),
+  ...['plat', 'kube-system', 'shared-tools'].map((name) =>
+    namespace(name, undefined, name === 'plat' ? { team: 'y' } : {}),
+  ),
   namespace('acme', 'acme', { team: 'x' }),
   namespace('globex', 'globex', { team }),
   ...list.map((one, index) => policy('acme', `p${index}`, written(one))),
@@ -171,7 +199,11 @@ describe('the answer by classes equals trying everything', () => {
     fc.assert(
       fc.property(specs, fc.constantFrom('x', 'y'), opening, (list, team, open) => {
         const tenants = [boundary('acme', open === undefined ? {} : { openings: [open] as never }), boundary('globex')]
-        const answer = judge(worldOf({ objects: objectsOf(list, team), tenants }), 'acme', side === 'egress' ? 'contained' : 'fenced').verdict
+        const answer = judge(
+          worldOf({ objects: objectsOf(list, team), tenants }),
+          'acme',
+          side === 'egress' ? 'contained' : 'fenced',
+        ).verdict
         const truth = breach(list, side, team, open) ? 'refuted' : 'proved'
         seen[truth]++
         expect(answer).toBe(truth)
@@ -186,27 +218,42 @@ describe('the answer by classes equals trying everything', () => {
     let through = 0
     let decided = 0
     fc.assert(
-      fc.property(specs, fc.constantFrom(...podLabelSets), fc.constantFrom(...podLabelSets), fc.constantFrom<Side>('ingress', 'egress'), fc.nat(), (list, labels, otherLabels, side, pick) => {
-        const policies = list.map((one) => parsePolicy(policy('acme', 'p', written(one)))).map((parsed) => (parsed as { policy: Policy }).policy)
-        const pod: Pod = { type: 'pod', namespace: 'acme', namespaceLabels: acme, labels, ports: [] }
-        const all = others('y')
-        const { ns, nsLabels } = all[pick % all.length]!
-        const ip = Object.keys(addresses)[pick % 7]!
-        const ends = [
-          { end: { type: 'pod', namespace: ns, namespaceLabels: nsLabels, labels: otherLabels, ports: [] } as const, other: { ns, nsLabels, labels: otherLabels } },
-          { end: { type: 'pod', namespace: 'acme', namespaceLabels: acme, labels: otherLabels, ports: [] } as const, other: { ns: 'acme', nsLabels: acme, labels: otherLabels } },
-          { end: { type: 'outside', addresses: parseAddress(ip)! } as const, other: { ip } },
-        ]
-        for (const { end, other } of ends) {
-          const set = allowed(isolating(policies, pod, side), side, pod, end)
-          for (const [protocol, number] of connections) {
-            const answer = set[protocol as 'TCP'].some(([from, to]) => number >= from && number < to)
-            expect(answer).toBe(lets(list, side, 'acme', labels, other, protocol, number))
-            decided++
-            if (answer) through++
+      fc.property(
+        specs,
+        fc.constantFrom(...podLabelSets),
+        fc.constantFrom(...podLabelSets),
+        fc.constantFrom<Side>('ingress', 'egress'),
+        fc.nat(),
+        (list, labels, otherLabels, side, pick) => {
+          const policies = list
+            .map((one) => parsePolicy(policy('acme', 'p', written(one))))
+            .map((parsed) => (parsed as { policy: Policy }).policy)
+          const pod: Pod = { type: 'pod', namespace: 'acme', namespaceLabels: acme, labels, ports: [] }
+          const all = others('y')
+          const { ns, nsLabels } = sure(all[pick % all.length])
+          const ip = sure(Object.keys(addresses)[pick % 7])
+          const ends = [
+            {
+              end: { type: 'pod', namespace: ns, namespaceLabels: nsLabels, labels: otherLabels, ports: [] } as const,
+              other: { ns, nsLabels, labels: otherLabels },
+            },
+            {
+              end: { type: 'pod', namespace: 'acme', namespaceLabels: acme, labels: otherLabels, ports: [] } as const,
+              other: { ns: 'acme', nsLabels: acme, labels: otherLabels },
+            },
+            { end: { type: 'outside', addresses: sure(parseAddress(ip)) } as const, other: { ip } },
+          ]
+          for (const { end, other } of ends) {
+            const set = allowed(isolating(policies, pod, side), side, pod, end)
+            for (const [protocol, number] of connections) {
+              const answer = set[protocol as 'TCP'].some(([from, to]) => number >= from && number < to)
+              expect(answer).toBe(lets(list, side, 'acme', labels, other, protocol, number))
+              decided++
+              if (answer) through++
+            }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 2000, seed: 20260102 },
     )
     expect(through / decided).toBeGreaterThan(0.1)

@@ -13,7 +13,9 @@ function objectsIn(folder: string): KubeObject[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
   return files
     .filter((file) => statSync(file).isFile() && /\.(ya?ml|json)$/.test(file))
-    .flatMap((file) => parseAllDocuments(readFileSync(file, 'utf8')).flatMap((document) => expand(document.toJS() as unknown)))
+    .flatMap((file) =>
+      parseAllDocuments(readFileSync(file, 'utf8')).flatMap((document) => expand(document.toJS() as unknown)),
+    )
 }
 
 function expand(value: unknown): KubeObject[] {
@@ -21,11 +23,13 @@ function expand(value: unknown): KubeObject[] {
   const object = value as KubeObject & { items?: object[] }
   if (!Array.isArray(object.items)) return [object]
   // Items of a typed list may leave out what the list already says.
-  const implied = object.kind === 'List' ? {} : { apiVersion: object.apiVersion, kind: object.kind.replace(/List$/, '') }
+  const implied =
+    object.kind === 'List' ? {} : { apiVersion: object.apiVersion, kind: object.kind.replace(/List$/, '') }
   return object.items.flatMap((item) => expand({ ...implied, ...item }))
 }
 
-const beyond = /^(AdminNetworkPolicy|BaselineAdminNetworkPolicy|UserDefinedNetwork|ClusterUserDefinedNetwork|NetworkAttachmentDefinition|MultiNetworkPolicy|VirtualMachine)$/
+const beyond =
+  /^(AdminNetworkPolicy|BaselineAdminNetworkPolicy|UserDefinedNetwork|ClusterUserDefinedNetwork|NetworkAttachmentDefinition|MultiNetworkPolicy|VirtualMachine)$/
 const cases = present
   ? readdirSync(corpus)
       .filter((name) => statSync(join(corpus, name)).isDirectory())
@@ -39,25 +43,34 @@ describe.runIf(present)('the network corpus', () => {
     expect(cases.filter(({ objects }) => objects.some(({ kind }) => beyond.test(kind))).length).toBeGreaterThan(10)
   })
 
-  test.each(cases.filter(({ objects }) => !objects.some(({ kind }) => beyond.test(kind))))('$name has exactly the known connections', ({ name, objects }) => {
-    const expected = lines(readFileSync(join(corpus, `${name}.expected.txt`), 'utf8'))
-    const answer = connectionLines(objects)
-    expect(answer).toEqual({ lines: expected })
-  })
+  test.each(cases.filter(({ objects }) => !objects.some(({ kind }) => beyond.test(kind))))(
+    '$name has exactly the known connections',
+    ({ name, objects }) => {
+      const expected = lines(readFileSync(join(corpus, `${name}.expected.txt`), 'utf8'))
+      const answer = connectionLines(objects)
+      expect(answer).toEqual({ lines: expected })
+    },
+  )
 
-  test.each(cases.filter(({ objects }) => objects.some(({ kind }) => beyond.test(kind))))('$name is undecided and names what is not supported', ({ objects }) => {
-    const answer = connectionLines(objects)
-    expect(answer).not.toHaveProperty('lines')
-    const named = 'undecided' in answer ? answer.undecided : []
-    for (const { kind, metadata } of objects.filter((object) => beyond.test(object.kind))) {
-      expect(named.some((reason) => reason.startsWith(`${kind} `) && reason.includes(metadata.name))).toBe(true)
-    }
-  })
+  test.each(cases.filter(({ objects }) => objects.some(({ kind }) => beyond.test(kind))))(
+    '$name is undecided and names what is not supported',
+    ({ objects }) => {
+      const answer = connectionLines(objects)
+      expect(answer).not.toHaveProperty('lines')
+      const named = 'undecided' in answer ? answer.undecided : []
+      for (const { kind, metadata } of objects.filter((object) => beyond.test(object.kind))) {
+        expect(named.some((reason) => reason.startsWith(`${kind} `) && reason.includes(metadata.name))).toBe(true)
+      }
+    },
+  )
 })
 
 if (!present) {
   // On a machine without the data this shows as skipped, with the reason; in CI it fails.
-  test.skipIf(process.env['CI'] === undefined)(`the network corpus is missing at ${corpus}: nothing was compared`, () => {
-    expect(corpus).toSatisfy(existsSync)
-  })
+  test.skipIf(process.env['CI'] === undefined)(
+    `the network corpus is missing at ${corpus}: nothing was compared`,
+    () => {
+      expect(corpus).toSatisfy(existsSync)
+    },
+  )
 }

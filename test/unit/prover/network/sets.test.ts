@@ -1,8 +1,35 @@
+/** Ports, addresses and their ranges as exact sets. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addressesWithin, firstAddress, formatIpv4, formatIpv6, parseAddress, parseCidr, parseIpv4, parseIpv6 } from '../../../../src/prover/network/addresses.ts'
-import { contains, intersect, type Interval, intervalSet, subtract, union } from '../../../../src/prover/network/intervals.ts'
-import { allPorts, formatPorts, noPorts, portIntersect, portRange, portSubtract, portsWithin, portUnion } from '../../../../src/prover/network/ports.ts'
+import {
+  addressesWithin,
+  firstAddress,
+  formatIpv4,
+  formatIpv6,
+  parseAddress,
+  parseCidr,
+  parseIpv4,
+  parseIpv6,
+} from '../../../../src/prover/network/addresses.ts'
+import {
+  contains,
+  intersect,
+  type Interval,
+  intervalSet,
+  subtract,
+  union,
+} from '../../../../src/prover/network/intervals.ts'
+import {
+  allPorts,
+  formatPorts,
+  noPorts,
+  portIntersect,
+  portRange,
+  portSubtract,
+  portsWithin,
+  portUnion,
+} from '../../../../src/prover/network/ports.ts'
+import { sure } from './worlds.ts'
 import { clusterRange, reservedRanges, touches } from '../../../../src/prover/network/ranges.ts'
 
 const interval = fc.tuple(fc.nat(30), fc.nat(30)) as fc.Arbitrary<Interval<number>>
@@ -26,7 +53,7 @@ describe('interval sets', () => {
         for (const result of [a, union(a, b), intersect(a, b), subtract(a, b)]) {
           result.forEach(([from, to], index) => {
             expect(from).toBeLessThan(to)
-            if (index > 0) expect(result[index - 1]![1]).toBeLessThan(from)
+            if (index > 0) expect(sure(result[index - 1])[1]).toBeLessThan(from)
           })
         }
       }),
@@ -39,10 +66,14 @@ describe('port sets', () => {
   test('print as protocols with their ranges', () => {
     expect(formatPorts(allPorts)).toBe('All Connections')
     expect(formatPorts(noPorts)).toBe('No Connections')
-    expect(formatPorts(portUnion(portRange('UDP', 53, 53), portUnion(portRange('TCP', 80, 80), portRange('TCP', 81, 90))))).toBe('TCP 80-90,UDP 53')
+    expect(
+      formatPorts(portUnion(portRange('UDP', 53, 53), portUnion(portRange('TCP', 80, 80), portRange('TCP', 81, 90)))),
+    ).toBe('TCP 80-90,UDP 53')
     expect(formatPorts(portRange('SCTP'))).toBe('SCTP 1-65535')
     expect(formatPorts(portSubtract(portRange('TCP'), portRange('TCP', 80, 80)))).toBe('TCP 1-79,81-65535')
-    expect(formatPorts(['TCP', 'UDP', 'SCTP'].map((protocol) => portRange(protocol as 'TCP')).reduce(portUnion))).toBe('All Connections')
+    expect(formatPorts(['TCP', 'UDP', 'SCTP'].map((protocol) => portRange(protocol as 'TCP')).reduce(portUnion))).toBe(
+      'All Connections',
+    )
   })
   test('protocols never mix', () => {
     expect(portIntersect(portRange('TCP', 53, 53), portRange('UDP', 53, 53))).toEqual(noPorts)
@@ -52,7 +83,25 @@ describe('port sets', () => {
 })
 
 describe('addresses', () => {
-  test.each(['1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4/33', '1.2.3.4/', '::1/129', ':::/0', '1::2::3/64', 'g::/8', '1:2:3:4:5:6:7/8', '1:2:3:4:5:6:7:8:9/8', '10.0.0.0', '', 'fe80::1%eth0/64', '::1.2.3.4.5/96', '1.2.3.4::/96'])('%j is no range', (text) => {
+  test.each([
+    '1.2.3',
+    '1.2.3.4.5',
+    '256.1.1.1',
+    '01.2.3.4',
+    '1.2.3.4/33',
+    '1.2.3.4/',
+    '::1/129',
+    ':::/0',
+    '1::2::3/64',
+    'g::/8',
+    '1:2:3:4:5:6:7/8',
+    '1:2:3:4:5:6:7:8:9/8',
+    '10.0.0.0',
+    '',
+    'fe80::1%eth0/64',
+    '::1.2.3.4.5/96',
+    '1.2.3.4::/96',
+  ])('%j is no range', (text) => {
     expect(parseCidr(text)).toBeUndefined()
   })
 
@@ -62,17 +111,22 @@ describe('addresses', () => {
   })
 
   test('text and number lead back to each other', () => {
-    fc.assert(fc.property(fc.ipV4(), (text) => formatIpv4(parseIpv4(text)!) === text))
+    fc.assert(fc.property(fc.ipV4(), (text) => formatIpv4(sure(parseIpv4(text))) === text))
     fc.assert(fc.property(fc.bigInt(0n, (1n << 128n) - 1n), (value) => parseIpv6(formatIpv6(value)) === value))
-    fc.assert(fc.property(fc.ipV6(), (text) => parseIpv6(text) !== undefined && parseIpv6(formatIpv6(parseIpv6(text)!)) === parseIpv6(text)))
+    fc.assert(
+      fc.property(
+        fc.ipV6(),
+        (text) => parseIpv6(text) !== undefined && parseIpv6(formatIpv6(sure(parseIpv6(text)))) === parseIpv6(text),
+      ),
+    )
     expect(formatIpv6(1n)).toBe('::1')
     expect(formatIpv6(0n)).toBe('::')
-    expect(formatIpv6(parseIpv6('64:ff9b::169.254.169.254')!)).toBe('64:ff9b::a9fe:a9fe')
+    expect(formatIpv6(sure(parseIpv6('64:ff9b::169.254.169.254')))).toBe('64:ff9b::a9fe:a9fe')
   })
 
   test('families never mix', () => {
-    expect(addressesWithin(parseCidr('0.0.0.0/0')!, parseCidr('::/0')!)).toBe(false)
-    expect(addressesWithin(parseAddress('10.1.1.1')!, parseCidr('10.0.0.0/8')!)).toBe(true)
+    expect(addressesWithin(sure(parseCidr('0.0.0.0/0')), sure(parseCidr('::/0')))).toBe(false)
+    expect(addressesWithin(sure(parseAddress('10.1.1.1')), sure(parseCidr('10.0.0.0/8')))).toBe(true)
   })
 
   test.each([
@@ -93,7 +147,7 @@ describe('addresses', () => {
     ['2001:4860::1', undefined],
     ['64:ff9b::808:808', undefined],
   ])('%s lies in %s', (address, kind) => {
-    const found = touches(parseAddress(address)!, [...reservedRanges, clusterRange(['203.0.113.0/24'])!])
+    const found = touches(sure(parseAddress(address)), [...reservedRanges, sure(clusterRange(['203.0.113.0/24']))])
     expect(found?.range.kind).toBe(kind)
     if (found !== undefined) expect(firstAddress(found.part)).toBe(address)
   })

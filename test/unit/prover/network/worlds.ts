@@ -12,7 +12,10 @@ export const namespace = (name: string, tenant?: string, labels: Record<string, 
   metadata: {
     name,
     uid: `uid-${name}`,
-    labels: { ...(tenant === undefined ? {} : { [tenantLabel]: tenant, 'pod-security.kubernetes.io/enforce': 'restricted' }), ...labels },
+    labels: {
+      ...(tenant === undefined ? {} : { [tenantLabel]: tenant, 'pod-security.kubernetes.io/enforce': 'restricted' }),
+      ...labels,
+    },
   },
 })
 
@@ -43,7 +46,13 @@ export const fence = (ns: string): KubeObject[] => [
   policy(ns, 'egress', {
     podSelector: {},
     policyTypes: ['Egress'],
-    egress: [{ to: [{ namespaceSelector: named('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } }], ports: dnsPorts }, { to: [outsideBlock] }],
+    egress: [
+      {
+        to: [{ namespaceSelector: named('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } }],
+        ports: dnsPorts,
+      },
+      { to: [outsideBlock] },
+    ],
   }),
 ]
 
@@ -56,8 +65,20 @@ export const boundary = (name: string, more: Partial<TenantBoundary> = {}): Tena
   ...more,
 })
 
-export const platform: KubeObject[] = [namespace('kube-system'), namespace('default'), namespace('monitoring'), namespace('shared-tools')]
-export const kinds = ['/Namespace', '/Pod', '/Service', 'discovery.k8s.io/EndpointSlice', 'networking.k8s.io/NetworkPolicy', ...policyKinds]
+export const platform: KubeObject[] = [
+  namespace('kube-system'),
+  namespace('default'),
+  namespace('monitoring'),
+  namespace('shared-tools'),
+]
+export const kinds = [
+  '/Namespace',
+  '/Pod',
+  '/Service',
+  'discovery.k8s.io/EndpointSlice',
+  'networking.k8s.io/NetworkPolicy',
+  ...policyKinds,
+]
 
 export interface Pieces {
   readonly objects?: readonly KubeObject[]
@@ -67,7 +88,12 @@ export interface Pieces {
 }
 
 /** Two tenants `acme` and `globex`, both fenced, unless the pieces say otherwise. */
-export function worldOf({ objects = twoTenants(), tenants = [boundary('acme'), boundary('globex')], kubernetes = {}, world = {} }: Pieces = {}): World {
+export function worldOf({
+  objects = twoTenants(),
+  tenants = [boundary('acme'), boundary('globex')],
+  kubernetes = {},
+  world = {},
+}: Pieces = {}): World {
   return {
     source: 'live',
     observed: ['2026-01-01T00:00:00Z', '2026-01-01T00:00:01Z'],
@@ -80,7 +106,13 @@ export function worldOf({ objects = twoTenants(), tenants = [boundary('acme'), b
   }
 }
 
-export const twoTenants = (): KubeObject[] => [...platform, namespace('acme', 'acme'), namespace('globex', 'globex'), ...fence('acme'), ...fence('globex')]
+export const twoTenants = (): KubeObject[] => [
+  ...platform,
+  namespace('acme', 'acme'),
+  namespace('globex', 'globex'),
+  ...fence('acme'),
+  ...fence('globex'),
+]
 
 export interface Outcome {
   readonly verdict: 'proved' | 'refuted' | 'undecided'
@@ -94,7 +126,9 @@ export function judge(world: World, tenant: string, side: 'contained' | 'fenced'
   const claim = `network.${side}`
   const analysis = networkLogic.analyse(world)
   const refuted = analysis.refuted.filter((entry) => entry.claim === claim && entry.tenant === tenant)
-  const because = analysis.undecided.filter((entry) => entry.claim === claim && (entry.tenant === undefined || entry.tenant === tenant)).map((entry) => entry.because)
+  const because = analysis.undecided
+    .filter((entry) => entry.claim === claim && (entry.tenant === undefined || entry.tenant === tenant))
+    .map((entry) => entry.because)
   const checked = analysis.checked.get(tenant) ?? 0
   return {
     verdict: refuted.length > 0 ? 'refuted' : because.length > 0 || checked === 0 ? 'undecided' : 'proved',
@@ -102,4 +136,10 @@ export function judge(world: World, tenant: string, side: 'contained' | 'fenced'
     by: refuted.map((entry) => entry.edge.by),
     because,
   }
+}
+
+/** A value that a test knows to be there. */
+export function sure<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('nothing there')
+  return value
 }
