@@ -139,6 +139,7 @@ async function* lines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
     rest = parts.pop() ?? ''
     for (const part of parts) if (part !== '') yield part
   }
+  if (rest !== '') yield rest
 }
 
 function parseObject(asked: Asked, text: string): JsonObject {

@@ -20,8 +20,8 @@ import { prunedMetadata } from './prune.ts'
 import { createReflector, type Reflector } from './reflector.ts'
 import { mayHaveHappened } from './status.ts'
 
-/** The first is for lists, the second for watches; a server that knows neither refuses, and shows no contents. */
-const metadataOnly = ['PartialObjectMetadataList', 'PartialObjectMetadata'].map((shape) => `application/json;as=${shape};v=v1;g=meta.k8s.io`).join(',')
+/** A server that knows no such shape refuses (406), and shows no contents. */
+const metadataOnly = (shape: string): string => `application/json;as=${shape};v=v1;g=meta.k8s.io`
 const changeKind = 'credential/Login'
 
 /** `spec`: `{ namespace, name, labels?, data }`; each `source` slot is one more key of the Secret. */
@@ -33,7 +33,7 @@ export function createKubernetesCredentials(name: string, access: ClusterAccess,
   const watched = createReflector({
     client,
     kind: secretKind,
-    accept: metadataOnly,
+    accept: { list: metadataOnly('PartialObjectMetadataList'), watch: metadataOnly('PartialObjectMetadata') },
     labelSelector: 'app.kubernetes.io/managed-by=ringfence',
     keep: (live) => ({ metadata: { ...prunedMetadata(live), resourceVersion: liveMetadata(live).resourceVersion } }),
     onChange: (change) => feed.push(change === 'resync' ? change : { kind: changeKind, externalName: change }),

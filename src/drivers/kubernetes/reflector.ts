@@ -3,8 +3,8 @@
  * where a broken connection left off, and lists again when the server has forgotten that place (410). Says honestly
  * when it is not in step; decides nothing about the objects.
  */
-import { isRingfenceError, type RingfenceError, toRingfenceError } from '../../model/errors.ts'
-import type { JsonObject } from '../../model/json.ts'
+import { isRingfenceError, RingfenceError, toRingfenceError } from '../../model/errors.ts'
+import { isObject, type JsonObject } from '../../model/json.ts'
 import type { KubernetesClient } from './client.ts'
 import type { Known } from './driver.ts'
 import { apiVersionOf, collectionPath, externalNameOf, type KubeKind } from './kinds.ts'
@@ -20,7 +20,7 @@ export interface ReflectorOptions {
   readonly onChange: (externalName: string | 'resync') => void
   /** How an object is kept; answers undefined for objects that are not. */
   readonly keep?: (live: JsonObject) => JsonObject
-  readonly accept?: string
+  readonly accept?: { readonly list: string; readonly watch: string }
   readonly labelSelector?: string
   /** A stream that is silent for this long is cut; the server sends a bookmark about every minute. */
   readonly silenceMs?: number
@@ -91,7 +91,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     const fresh = new Map<string, Entry>()
     let version: string | undefined
     const limits = { signal, deadlineMs: now() + 120_000, pageSize: options.pageSize ?? 500 }
-    const narrowed = { ...(options.accept === undefined ? {} : { accept: options.accept }), ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }) }
+    const narrowed = { ...(options.accept === undefined ? {} : { accept: options.accept.list }), ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }) }
     for await (const page of listPages(client, kind, { ...limits, ...narrowed })) {
       for (const item of page.items) fresh.set(externalNameOf(item), entryOf(item))
       version = page.resourceVersion
@@ -111,13 +111,13 @@ export function createReflector(options: ReflectorOptions): Reflector {
       query: { watch: true, allowWatchBookmarks: true, resourceVersion: resumeFrom, timeoutSeconds, labelSelector: options.labelSelector },
       signal,
       silenceMs,
-      ...(options.accept === undefined ? {} : { accept: options.accept }),
+      ...(options.accept === undefined ? {} : { accept: options.accept.watch }),
       opened: () => {
         connected = true
         failure = undefined
       },
     })
-    for await (const line of stream) take(JSON.parse(line) as { type: string; object: JsonObject })
+    for await (const line of stream) take(eventIn(line))
   }
 
   function take(event: { readonly type: string; readonly object: JsonObject }): void {
@@ -175,6 +175,20 @@ export function createReflector(options: ReflectorOptions): Reflector {
     },
     doubt: (externalName) => void doubts.set(externalName, now() + doubtMs),
   }
+}
+
+const eventTypes = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'])
+
+/** What is not an event, a line that a cut left half among it, breaks the watch: nothing is skipped over. */
+function eventIn(line: string): { readonly type: string; readonly object: JsonObject } {
+  let event: unknown
+  try {
+    event = JSON.parse(line)
+  } catch (error) {
+    throw new RingfenceError('Unreadable', 'A watch held a line that is not JSON', {}, error)
+  }
+  if (isObject(event) && eventTypes.has(String(event['type'])) && isObject(event['object'])) return { type: String(event['type']), object: event['object'] }
+  throw new RingfenceError('Unreadable', 'A watch held something that is not an event', {})
 }
 
 /** The server no longer knows the version to resume from: HTTP 410, or an ERROR event that says so. */
