@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { toRingfenceError } from '../model/errors.ts'
 import type { StoreConnection } from '../store/connection.ts'
-import { pausedSince } from '../store/leases.ts'
+import { pausedSince } from '../store/operations.ts'
 import type { Check } from './control-plane.ts'
 import { postgresVersion } from './postgres-version.ts'
 import type { Products } from './products.ts'

@@ -31,8 +31,6 @@ export interface PassInput {
   readonly mustProve: boolean
   newId(): string
   verdictsOn(tenant: string): Promise<readonly Verdict[]>
-  /** Whether the platform's objects stand, which all tenants need. */
-  platformReady(): boolean
   readonly checkpoint?: Execution['checkpoint']
 }
 
@@ -116,7 +114,6 @@ async function desire(input: PassInput, state: State): Promise<void> {
   }
   state.layers = products.layers.filter((layer) => layer.wanted(subject.tenant, context))
   if (isRemoving(input)) return
-  if (!input.platformReady()) throw new RingfenceError('Waiting', 'the platform’s own objects (roles, admission rules) are not in place yet')
   for (const layer of state.layers) {
     const problem = products.problem(layer, subject.tenant)
     if (problem !== undefined) state.problems.set(layer.name, problem)

@@ -5,6 +5,7 @@
 import { toRingfenceError } from '../model/errors.ts'
 import type { Backend } from '../model/driver.ts'
 import { trigger } from '../store/leases.ts'
+import { setPlatformStands } from '../store/operations.ts'
 import type { Notifications } from '../store/notifications.ts'
 import type { Prove } from './proof-runner.ts'
 import { resyncMs } from './retry.ts'
@@ -75,6 +76,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     resync,
     async attached(backend) {
       watches.push(watchBackend(backend, { store, onGlobalChange, platformKey, log }, stopping.signal))
+      // What this backend holds of the platform's objects is not known until a pass has looked.
+      await store.run((db) => setPlatformStands(db, false))
       await store.run((db) => trigger(db, [platformKey], 'attached'))
       const rows = await allTenants(store)
       await store.run((db) => trigger(db, rows.map((row) => row.uid), 'attached'))

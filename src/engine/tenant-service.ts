@@ -157,9 +157,6 @@ async function remove(
   const row = rows.find((one) => one.name === name)
   if (row === undefined) throw new RingfenceError('NotFound', `tenant ${name} does not exist`)
   requireVersion(row, ifMatch)
-  if (row.document.spec.lifecycle.legalHold) throw new RingfenceError('Guarded', `tenant ${name} is under legal hold; nothing is removed`)
-  const children = rows.filter((one) => one.document.spec.parent === name && one.deletingAt === null)
-  if (children.length > 0) throw new RingfenceError('Guarded', `tenant ${name} has children (${children.map((one) => one.name).join(', ')}); remove them first`)
   const leaving = rows.filter((one) => one.deletingAt !== null && one.uid !== row.uid).length
   const most = Math.max(1, Math.floor(rows.length * platform.guards.maxDeleteShare))
   if (row.deletingAt === null && leaving + 1 > most) {

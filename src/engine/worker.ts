@@ -8,6 +8,7 @@ import type { StoreConnection } from '../store/connection.ts'
 import { claim, fence, type Lease, release } from '../store/leases.ts'
 import { appendEvents, type EventFact, type Ledger } from '../store/ledger.ts'
 import { appendAudit } from '../store/audit-log.ts'
+import { platformStands, setPlatformStands } from '../store/operations.ts'
 import { findTenantByUid, markGone, type NameClaim, tenantOf, type TenantRow, writeStatus } from '../store/tenants.ts'
 import { standing } from './conditions.ts'
 import type { Execution } from './execute.ts'
@@ -38,27 +39,24 @@ export interface Worker {
   wake(): void
   /** Takes no more keys, lets running passes end within `graceMs`, then aborts them. */
   stop(graceMs: number): Promise<void>
-  platformReady(): boolean
 }
 
 interface Context extends WorkerOptions {
   readonly keeper: LeaseKeeper
-  platformStands: boolean
 }
 
 const pollMs = 1_000
 
-/** Runs one pass on each lease that it is given; holds the leases and remembers whether the platform stands. */
+/** Runs one pass on each lease that it is given. */
 export interface PassRunner {
   run(lease: Lease): Promise<void>
   readonly keeper: LeaseKeeper
-  platformReady(): boolean
 }
 
 export function createPassRunner(options: WorkerOptions): PassRunner {
   const keeper = createLeaseKeeper(options.store, (error) => options.log('warn', `leases could not be renewed: ${toRingfenceError(error).message}`))
-  const context: Context = { ...options, keeper, platformStands: false }
-  return { keeper, run: (lease) => runKey(context, lease), platformReady: () => context.platformStands }
+  const context: Context = { ...options, keeper }
+  return { keeper, run: (lease) => runKey(context, lease) }
 }
 
 export function startWorker(options: WorkerOptions): Worker {
@@ -98,7 +96,6 @@ export function startWorker(options: WorkerOptions): Worker {
   void look()
   return {
     wake: () => void look(),
-    platformReady: () => passes.platformReady(),
     async stop(graceMs) {
       stopping = true
       clearInterval(timer)
@@ -132,7 +129,6 @@ const passBasis = (context: Context, held: HeldLease) => ({
   requestId: `pass-${randomUUID()}`,
   newId: context.newId ?? randomUUID,
   verdictsOn: (tenant: string) => context.proofs.verdictsOn(tenant),
-  platformReady: () => context.platformStands,
   ...(context.checkpoint === undefined ? {} : { checkpoint: context.checkpoint }),
 })
 
@@ -143,10 +139,16 @@ async function runPlatform(context: Context, held: HeldLease): Promise<void> {
   }
   const result = await runPass({ ...passBasis(context, held), subject: 'platform', fresh: false, mustProve: false })
   const troubles = troublesOf(result)
-  const stood = context.platformStands
-  context.platformStands = troubles.length === 0
+  const stands = troubles.length === 0
+  const stood = await context.store.run((db) => platformStands(db))
+  if (stands !== stood) {
+    await context.store.transact(async (tx) => {
+      await fence(tx, held.lease)
+      await setPlatformStands(tx, stands)
+    })
+  }
   for (const trouble of troubles) context.log('warn', `platform objects: ${trouble.message}`, { code: trouble.code })
-  if (!stood && context.platformStands) context.log('info', 'the platform’s own objects are in place')
+  if (!stood && stands) context.log('info', 'the platform’s own objects are in place')
   await endPass(context, held, troubles)
 }
 
@@ -155,6 +157,11 @@ async function runTenant(context: Context, held: HeldLease): Promise<void> {
   const row = await store.run((db) => findTenantByUid(db, held.lease.key))
   if (row === undefined) {
     await release(store, held.lease, { runAfterMs: 0, failed: false, forget: true })
+    return
+  }
+  // Tenants stand on roles and admission rules; until these are in place, nothing of a tenant is touched.
+  if (context.products.pending.size === 0 && !(await store.run((db) => platformStands(db)))) {
+    await release(store, held.lease, { runAfterMs: 300, failed: false })
     return
   }
   const verified = row.conditions.some((condition) => condition.type === 'Verified' && condition.status === 'True')

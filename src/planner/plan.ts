@@ -4,7 +4,7 @@
  */
 import type { Drift, Foreign, Observation, Owned } from '../model/driver.ts'
 import { type ErrorCode, RingfenceError } from '../model/errors.ts'
-import type { JsonObject } from '../model/json.ts'
+import { jsonEqual, type JsonObject } from '../model/json.ts'
 import { type Address, type BackendId, type Outputs, type Resource, resolveOutputs, type TenantRef } from '../model/resource.ts'
 import { type CredentialRow, credentialsInDoubt, type Rotation } from './credentials.ts'
 
@@ -148,7 +148,7 @@ function compare(resource: Resource, seen: Owned, input: PlanInput, rotations: r
 /** The same spec as last applied, and yet a difference: somebody else changed the object. */
 function changeReason(resource: Resource, input: PlanInput): 'drift' | 'spec' {
   const before = input.inventory.get(resource.address)?.resource.spec
-  return JSON.stringify(before) === JSON.stringify(resource.spec) ? 'drift' : 'spec'
+  return jsonEqual(before, resource.spec) ? 'drift' : 'spec'
 }
 
 function drop(row: InventoryRow, input: PlanInput, leaving: readonly InventoryRow[], draft: Draft): void {
@@ -185,7 +185,7 @@ function goesWithContainer(row: InventoryRow, leaving: readonly InventoryRow[]):
 /** Blocks what stands on something blocked, and orders what is left. */
 function settle(input: PlanInput, draft: Draft): Plan {
   const blocked = new Map<Address, Block>(draft.blocked.map((block) => [block.address, block]))
-  const building = orderBuilding(draft.steps.filter((step) => !leaves(step)), blocked)
+  const building = orderBuilding(input, draft.steps.filter((step) => !leaves(step)), blocked)
   const removing = orderRemoval(input, draft.steps.filter(leaves), building, blocked)
   return {
     owner: input.owner,
@@ -202,11 +202,16 @@ const leaves = (step: Step): boolean => step.verb === 'delete' || step.verb === 
  * Needed things first. An existing object is still kept as it should be when its ground is blocked; what is yet to be
  * made, and a credential whose other end is blocked, have to wait.
  */
-function orderBuilding(steps: readonly Step[], blocked: Map<Address, Block>): readonly Step[] {
+function orderBuilding(input: PlanInput, steps: readonly Step[], blocked: Map<Address, Block>): readonly Step[] {
   const kept = new Map<Address, Step>()
+  const desired = new Set(input.desired.map((resource) => resource.address))
+  const name = input.owner === 'platform' ? 'platform' : input.owner.name
+  // Ground of a layer that cannot be served now is neither stated nor seen. The platform's is made before any tenant's.
+  const unseen = (address: Address): boolean =>
+    !desired.has(address) && address.startsWith(`${name}:`) && input.observed.get(address)?.status !== 'owned'
   for (const step of topological(steps)) {
     const ground = restsOn(step.resource)
-    const shut = ground.filter((address) => blocked.has(address))
+    const shut = ground.filter((address) => blocked.has(address) || unseen(address))
     const waits = step.verb === 'create' || step.verb === 'adopt' || step.rotations.some((rotation) => shut.includes(rotation.source))
     if (shut.length > 0 && waits) {
       blocked.set(step.address, { address: step.address, code: 'Waiting', message: `waits for ${shut.join(', ')}` })

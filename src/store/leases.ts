@@ -60,21 +60,6 @@ export function claim(store: StoreConnection, holder: string, limit: number): Pr
   })
 }
 
-/** Stops the hand-out of keys on every replica; passes that run come to their end. Repeating it keeps the first. */
-export const pause = (tx: StoreTransaction, actor: string) => sql`insert into ringfence.pause (actor) values (${actor}) on conflict do nothing`.execute(tx)
-
-/** Hands keys out again. */
-export async function resume(tx: StoreTransaction): Promise<void> {
-  await sql`delete from ringfence.pause`.execute(tx)
-  await sql`select pg_notify('ringfence_work', '')`.execute(tx)
-}
-
-/** Since when, and by whom, nothing is handed out; undefined when work goes on. */
-export async function pausedSince(db: Database): Promise<{ readonly since: Date; readonly actor: string } | undefined> {
-  const { rows } = await sql<{ since: Date; actor: string }>`select since, actor from ringfence.pause`.execute(db)
-  return rows[0]
-}
-
 /** Prolongs leases; answers the keys that are still held, and the epoch time in ms (ours) until which they surely are. */
 export async function renew(store: StoreConnection, leases: readonly Lease[]): Promise<{ held: ReadonlySet<string>; untilMs: number }> {
   const untilMs = Date.now() + leaseTtlMs

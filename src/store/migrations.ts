@@ -63,16 +63,20 @@ const first: Migration = {
   },
 }
 
-/** One row while the engine is paused: nothing is taken from the queue. */
-const pause: Migration = {
+/** One row while the engine is paused; one that says whether the platform's own objects stand. */
+const operations: Migration = {
   async up(db: Kysely<never>): Promise<void> {
-    await sql`create table ringfence.pause (
-      only boolean primary key default true check (only), since timestamptz not null default now(), actor text not null)`.execute(db)
+    const statements = [
+      `create table ringfence.pause (
+        single boolean primary key default true check (single), since timestamptz not null default now(), actor text not null)`,
+      `create table ringfence.platform (single boolean primary key default true check (single), stands boolean not null)`,
+    ]
+    for (const statement of statements) await sql.raw(statement).execute(db)
   },
 }
 
 /** In the order of their names; the newest is the schema that this code needs. */
-export const migrations: { readonly [name: string]: Migration } = { '0001_first': first, '0002_pause': pause }
+export const migrations: { readonly [name: string]: Migration } = { '0001_first': first, '0002_operations': operations }
 
 /** Brings the store to the newest schema, or to the one named. A store of a newer version than this code is refused. */
 export async function migrate(db: Kysely<never>, to?: string): Promise<readonly string[]> {

@@ -4,7 +4,6 @@
  * reaches the store, as if it were gone.
  */
 import { randomUUID } from 'node:crypto'
-import { inject } from 'vitest'
 import pg from 'pg'
 import { createMemoryBackend, type MemoryBackend } from '../../src/drivers/memory/backend.ts'
 import type { Boundary } from '../../src/engine/execute.ts'
@@ -23,11 +22,19 @@ import { connectStore, type StoreConnection } from '../../src/store/connection.t
 import { createLedger } from '../../src/store/ledger.ts'
 import { claim } from '../../src/store/leases.ts'
 import { migrate } from '../../src/store/migrations.ts'
+import { setPlatformStands } from '../../src/store/operations.ts'
 import { findTenant, tenantOf } from '../../src/store/tenants.ts'
 import { createTenantService, type TenantService } from '../../src/engine/tenant-service.ts'
 import { servers } from './servers.ts'
 
-export const kinds = ['memory/Space', 'memory/Fence', 'memory/Work', 'memory/Data', 'memory/Login', 'credential/Login'] as const
+export const kinds = [
+  'memory/Space',
+  'memory/Fence',
+  'memory/Work',
+  'memory/Data',
+  'memory/Login',
+  'credential/Login',
+] as const
 export const caller = { actor: 'test', requestId: 'test' }
 
 /** The resources of the test layer; `retain` keeps the data, the description is the part that a change touches. */
@@ -49,9 +56,21 @@ export function resourcesOf(tenant: Tenant): readonly Resource[] {
     one('space', 'memory', {}),
     one('fence', 'memory', { needs: [at('space')], within: at('space') }),
     one('work', 'memory', { needs: [at('fence')], within: at('space') }),
-    one('data', 'memory', { needs: [at('fence')], onRemove: tenant.spec.lifecycle.retain.includes('database') ? 'retain' : 'delete' }),
-    { ...one('login', 'credential', {}), address: at('credential'), needs: [at('fence')], secrets: [{ name: 'password', role: 'source' }], spec: { host: output(at('data'), 'id') } },
-    one('login', 'memory', { needs: [at('data')], secrets: [{ name: 'password', role: 'verifier', source: at('credential') }] }),
+    one('data', 'memory', {
+      needs: [at('fence')],
+      onRemove: tenant.spec.lifecycle.retain.includes('database') ? 'retain' : 'delete',
+    }),
+    {
+      ...one('login', 'credential', {}),
+      address: at('credential'),
+      needs: [at('fence')],
+      secrets: [{ name: 'password', role: 'source' }],
+      spec: { host: output(at('data'), 'id') },
+    },
+    one('login', 'memory', {
+      needs: [at('data')],
+      secrets: [{ name: 'password', role: 'verifier', source: at('credential') }],
+    }),
   ]
 }
 
@@ -72,7 +91,10 @@ export interface TestEngine {
   readonly service: TenantService
   readonly products: ProductSet
   /** Runs passes until no key is due, as one process that may be killed at its n-th boundary. */
-  process(options?: { readonly killAt?: number; readonly clean?: boolean }): Promise<{ readonly boundaries: number; readonly killed?: Boundary; readonly step?: Step }>
+  process(options?: {
+    readonly killAt?: number
+    readonly clean?: boolean
+  }): Promise<{ readonly boundaries: number; readonly killed?: Boundary; readonly step?: Step }>
   /** Makes every key due now, as time would. */
   allDue(): Promise<void>
   /** Processes until the tenant is as it should be, or throws after `rounds`. */
@@ -89,6 +111,7 @@ export async function openEngine(verdicts: (tenant: string) => readonly Verdict[
   await admin.query(`create database ${database}`)
   const store = connectStore({ ...access, database }, 6)
   await migrate(store.db as never)
+  await setPlatformStands(store.db, true)
   const memory = createMemoryBackend('memory', { kinds: [...kinds] })
   const products = createProducts(defaultPlatform().spec, [testLayer])
   products.attach('postgres', memory as Backend as never, undefined)
@@ -115,7 +138,9 @@ export async function openEngine(verdicts: (tenant: string) => readonly Verdict[
         throw new Killed()
       },
     })
-    await runner.run({ key: 'platform', holder: 'x', token: -1, dirty: 0, attempts: 0, reasons: [] }).catch(() => undefined)
+    await runner
+      .run({ key: 'platform', holder: 'x', token: -1, dirty: 0, attempts: 0, reasons: [] })
+      .catch(() => undefined)
     for (let round = 0; round < 20 && dead === undefined; round++) {
       const leases = await claim(mortal, 'test', 4)
       if (leases.length === 0) break
@@ -125,10 +150,14 @@ export async function openEngine(verdicts: (tenant: string) => readonly Verdict[
     return { boundaries, ...(dead === undefined ? {} : { killed: dead.boundary, step: dead.step }) }
   }
   const allDue = async () => {
-    const client = admin
-    void client
-    await store.db.updateTable('ringfence.work').set({ run_after: new Date(0) }).execute()
-    await store.db.updateTable('ringfence.leases').set({ expires_at: new Date(0) }).execute()
+    await store.db
+      .updateTable('ringfence.work')
+      .set({ run_after: new Date(0) })
+      .execute()
+    await store.db
+      .updateTable('ringfence.leases')
+      .set({ expires_at: new Date(0) })
+      .execute()
   }
   return {
     store,
@@ -159,7 +188,12 @@ export async function openEngine(verdicts: (tenant: string) => readonly Verdict[
 function mortalStore(store: StoreConnection, isDead: () => boolean): StoreConnection {
   const alive = <T>(work: () => Promise<T>): Promise<T> =>
     isDead() ? Promise.reject(new RingfenceError('StoreUnavailable', 'the process is dead')) : work()
-  return { db: store.db, transact: (work) => alive(() => store.transact(work)), run: (work) => alive(() => store.run(work)), close: async () => undefined }
+  return {
+    db: store.db,
+    transact: (work) => alive(() => store.transact(work)),
+    run: (work) => alive(() => store.run(work)),
+    close: async () => undefined,
+  }
 }
 
 export const provedFor = (tenant: string): readonly Verdict[] => [
@@ -174,5 +208,3 @@ export async function tenantNamed(engine: TestEngine, name: string): Promise<Ten
   if (row === undefined) throw new Error(`no tenant ${name}`)
   return tenantOf(row)
 }
-
-export const kubernetesIsOptional = (): boolean => inject('servers') !== undefined

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { worldState } from '../../../src/drivers/memory/backend.ts'
 import { boundaries } from '../../../src/engine/execute.ts'
+import { RingfenceError } from '../../../src/model/errors.ts'
 import { findTenant } from '../../../src/store/tenants.ts'
 import { caller, documentOf, openEngine, resourcesOf, type TestEngine, tenantNamed } from '../../support/engine.ts'
 
@@ -97,7 +98,6 @@ describe('a lost answer', () => {
 describe('a step that fails once', () => {
   it.each(resourceKinds())('%s is retried, and the rest goes on', async (kind) => {
     engine = await openEngine()
-    const { RingfenceError } = await import('../../../src/model/errors.ts')
     engine.memory.faults.add({ verb: 'create', kind, when: 'before', times: 1, what: new RingfenceError('BackendFault', 'once') })
     await acts.create()
     await engine.allDue()
