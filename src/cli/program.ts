@@ -81,7 +81,7 @@ function addPlatform(program: Command, io: Io, act: Act): void {
   }
   const audit = program.command('audit').description('the audit log')
   formatted(connected(audit.command('list').description('read entries, oldest first')))
-    .option('--tenant <name>', 'entries of one tenant')
+    .option('--tenant <name>', 'entries of one tenant: its name, or the uid of one that is gone')
     .addOption(new Option('--after <sequence>', 'entries after this one').argParser(wholeNumber))
     .addOption(new Option('--limit <count>', 'how many').argParser(wholeNumber).default(100))
     .action(

@@ -21,16 +21,14 @@ export function exitOf({ verdicts, summary }: Report, failOn: readonly FailOn[])
   return failOn.some((kind) => summary[kind] > 0) ? exitCodes.notProved : exitCodes.done
 }
 
-async function overManifests(
-  io: Io,
-  dir: string,
-  names: readonly string[],
-  tenantLabel: string | undefined,
-): Promise<Report> {
+/** The files' own world. A name that no file knows is refused, as it is live: nothing would be said about it. */
+async function overManifests(io: Io, dir: string, names: readonly string[], tenantLabel?: string): Promise<Report> {
   const { readManifests, worldOfManifests } = await import('../../prover/manifests/index.ts')
   const { prove: judge } = await import('../../prover/prove.ts')
-  const manifests = await readManifests(resolve(io.cwd, dir))
-  return judge(worldOfManifests(manifests, tenantLabel), names)
+  const world = worldOfManifests(await readManifests(resolve(io.cwd, dir)), tenantLabel)
+  const unknown = names.find((name) => !world.tenants.some((tenant) => tenant.name === name))
+  if (unknown !== undefined) throw new RingfenceError('NotFound', `The manifests hold no tenant ${unknown}.`)
+  return judge(world, names.length === 0 ? {} : { tenants: names })
 }
 
 export async function prove(io: Io, names: readonly string[], options: ProveOptions): Promise<ExitCode> {

@@ -31,10 +31,6 @@ const counted = (plan: PlanView): string => {
   return `${parts.length === 0 ? 'Nothing to change' : parts.join(', ')}; ${of('none')} up to date.`
 }
 
-/** Whether applying the plan would change anything. */
-export const isNoop = (plan: PlanView): boolean =>
-  plan.steps.every(({ verb }) => verb === 'none') && plan.blocked.length === 0
-
 /** The steps and what is in their way; objects that are up to date are only counted. */
 export function planText(plan: PlanView, style: Style): string {
   const steps = plan.steps

@@ -1,6 +1,5 @@
 /** What is asked about the control plane itself: health, version, check-up and the audit log. */
 import { z } from 'zod'
-import { tenantName } from '../../model/scalars.ts'
 import { conditional, more, paging, refusals } from '../context.ts'
 import type { App, RouteContext } from '../context.ts'
 import { once } from '../idempotency.ts'
@@ -37,6 +36,7 @@ function switches(app: App, { controlPlane, callerOf }: RouteContext): void {
 export function platformRoutes(app: App, context: RouteContext): void {
   const { controlPlane } = context
   switches(app, context)
+  audit(app, context)
   app.get(
     '/healthz',
     {
@@ -75,6 +75,12 @@ export function platformRoutes(app: App, context: RouteContext): void {
     },
     async () => ({ checks: [...(await controlPlane.doctor())] }),
   )
+}
+
+/** The chain of a tenant that is gone is found by its uid. */
+const tenantOrUid = z.string().regex(/^[a-z0-9-]{1,64}$/, 'the name of a tenant, or the uid of one that is gone')
+
+function audit(app: App, { controlPlane }: RouteContext): void {
   app.get(
     '/v1/audit',
     {
@@ -84,7 +90,7 @@ export function platformRoutes(app: App, context: RouteContext): void {
         description: 'Oldest first; `after` is a sequence number.',
         tags: ['audit'],
         querystring: z.strictObject({
-          tenant: tenantName.optional(),
+          tenant: tenantOrUid.optional(),
           limit: paging.limit,
           after: z.coerce.number().int().min(0).optional(),
         }),

@@ -66,13 +66,12 @@ const stale = (name: string): RingfenceError =>
     `Tenant ${name} is not at the version of If-Match. Read it again and decide anew.`,
   )
 
-/** A version that is not current is HTTP's 412 where the caller sent a condition. */
+/** With a condition, a tenant that is not there is a condition that failed. */
 async function conditionally<T>(name: string, ifMatch: string | undefined, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {
-    if (ifMatch !== undefined && isRingfenceError(error) && (error.code === 'Conflict' || error.code === 'NotFound'))
-      throw stale(name)
+    if (ifMatch !== undefined && isRingfenceError(error) && error.code === 'NotFound') throw stale(name)
     throw error
   }
 }
@@ -232,8 +231,8 @@ function removal(app: App, context: RouteContext): void {
       const caller = context.callerOf(request)
       const removed = await once(controlPlane, caller, request, reply, async () => {
         const ifMatch = await versionToMatch(request, name, context)
-        const remove = () => controlPlane.remove(name, confirm, caller, ifMatch)
-        return { status: 202, body: { tenant: (await removeIf(name, ifMatch, remove)) as unknown as JsonObject } }
+        const view = await controlPlane.remove(name, confirm, caller, ifMatch)
+        return { status: 202, body: { tenant: view as unknown as JsonObject } }
       })
       return sendTenant(reply, removed)
     },
@@ -242,20 +241,6 @@ function removal(app: App, context: RouteContext): void {
 
 const put428 =
   'With If-Match it replaces that version, with force=true whatever is there, with `If-None-Match: *` it only creates. Without any of them it creates or confirms, and answers 428 where it would overwrite.'
-
-/** A tenant that is not there stays 404 for DELETE; only another version is a failed condition. */
-async function removeIf(
-  name: string,
-  ifMatch: string | undefined,
-  run: () => Promise<TenantView>,
-): Promise<TenantView> {
-  try {
-    return await run()
-  } catch (error) {
-    if (ifMatch !== undefined && isRingfenceError(error) && error.code === 'Conflict') throw stale(name)
-    throw error
-  }
-}
 
 export function tenantRoutes(app: App, context: RouteContext): void {
   reads(app, context)

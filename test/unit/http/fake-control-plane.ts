@@ -115,9 +115,9 @@ export function fakeControlPlane(): Fake {
       const parsed = parseTenant(document)
       const before = tenants.get(parsed.metadata.name)
       if (ifMatch !== undefined && before === undefined)
-        throw new RingfenceError('NotFound', 'There is no such tenant.')
+        throw new RingfenceError('PreconditionFailed', 'There is no such tenant.')
       if (ifMatch !== undefined && before?.metadata.resourceVersion !== ifMatch)
-        throw new RingfenceError('Conflict', 'It changed.')
+        throw new RingfenceError('PreconditionFailed', 'It changed.')
       if (before && sameContent(before, parsed)) return { tenant: before, outcome: 'unchanged' }
       return { tenant: store(parsed), outcome: before ? 'changed' : 'created' }
     },
@@ -163,7 +163,7 @@ export function fakeControlPlane(): Fake {
       const view = find(name)
       if (confirm !== name) throw new RingfenceError('Usage', 'not confirmed')
       if (ifMatch !== undefined && view.metadata.resourceVersion !== ifMatch)
-        throw new RingfenceError('Conflict', 'It changed.')
+        throw new RingfenceError('PreconditionFailed', 'It changed.')
       const leaving: TenantView = { ...view, status: { ...view.status, phase: 'TearingDown' } }
       tenants.set(name, leaving)
       return leaving
