@@ -72,6 +72,11 @@ function describe(kind: DocumentKind, input: Json, issue: Issue, above: Path): r
 
 function unknownField(kind: DocumentKind, path: Path, key: string): Problem {
   const siblings = fieldsAt(kind, path)
+  // Known in another form of a union: that form did not fit either, or the two were mixed.
+  if (siblings.includes(key)) {
+    const reason = 'does not fit: it stands beside a field of another form, or holds a value that is not allowed'
+    return problemAt([...path, key], reason, `give one form, complete; fields known here: ${siblings.join(', ')}`)
+  }
   const near = nearest(key, siblings)
   const elsewhere = pathsOfField(kind, key)
   const fix =
@@ -96,7 +101,7 @@ const plainType: { readonly [type: string]: string } = {
 function wrongType(path: Path, value: Json | undefined, expected: string): Problem {
   const wanted = plainType[expected] ?? article(expected)
   const reason = value === undefined ? `is missing` : `is ${shown(value)}, not ${wanted}`
-  return problemAt(path, reason, `give ${wanted}`)
+  return problemAt(path, reason, value === null ? `give ${wanted}, or leave the field out` : `give ${wanted}`)
 }
 
 function wrongValue(path: Path, value: Json | undefined, values: readonly unknown[]): Problem {

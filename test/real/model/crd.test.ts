@@ -1,9 +1,14 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import fc from 'fast-check'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { tenantDefinition } from '../../../src/model/crd.ts'
+import { isRingfenceError } from '../../../src/model/errors.ts'
+import type { Problem } from '../../../src/model/errors.ts'
+import { parseTenant } from '../../../src/model/parse.ts'
+import { placesIn, replaced } from '../../support/places.ts'
 import { describeOn, servers } from '../../support/servers.ts'
 
 /** As much of a resource, a definition or a Status as these tests look at. */
@@ -37,6 +42,61 @@ const readExample = (path: string) =>
 const tenants = readdirSync(examples, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.yaml'))
   .filter((path) => readExample(path).kind === 'Tenant')
+
+/** A document that says something everywhere, so that each field can be spoilt. */
+const full = {
+  displayName: 'Acme',
+  slug: 'acme-corp',
+  environment: 'staging',
+  owner: { email: 'owner@acme.com' },
+  tags: { team: 'a' },
+  domain: 'data.acme.com',
+  tier: 'starter',
+  compute: {
+    namespace: { name: 'acme-prod', labels: { team: 'x' } },
+    podSecurity: 'baseline',
+    quota: { pods: 3, 'requests.cpu': '500m' },
+    limits: { cpu: 1 },
+    custom: { maxAgentRuntimes: 3 },
+    allowed: { imageRegistries: ['ghcr.io/acme'], nodeSelector: { pool: 'a' } },
+  },
+  network: {
+    allowFrom: [
+      {
+        peers: [
+          {
+            namespaceSelector: { matchLabels: { a: 'b' } },
+            podSelector: { matchExpressions: [{ key: 'a', operator: 'In', values: ['b'] }] },
+          },
+        ],
+      },
+    ],
+    allowTo: [
+      {
+        peers: [{ ipBlock: { cidr: '203.0.113.0/24', except: ['203.0.113.128/25'] } }],
+        ports: [{ protocol: 'UDP', port: 443, endPort: 444 }],
+      },
+    ],
+    egress: { fqdns: ['a.example.com'] },
+  },
+  database: { connectionLimit: 5 },
+  access: {
+    roleBindings: [{ role: 'owner', groups: ['acme-admins'], serviceAccounts: [{ namespace: 'ci', name: 'x' }] }],
+    directGrants: [{ user: 'a@acme.com', role: 'viewer', expires: '2030-01-31T12:00:00Z' }],
+    shared: [{ kind: 'ConfigMap', namespace: 'shared', name: 'x' }],
+  },
+  lifecycle: { graceDays: 7, retain: ['database'] },
+}
+
+function ourProblems(spec: object): readonly Problem[] {
+  try {
+    parseTenant({ apiVersion: 'ringfence.dev/v1alpha1', kind: 'Tenant', metadata: { name: 'acme' }, spec })
+    return []
+  } catch (error) {
+    if (!isRingfenceError(error) || error.code !== 'InvalidDocument') throw error
+    return error.facts.problems ?? []
+  }
+}
 
 describeOn(['kubernetes'], 'the definition of the Tenant resource', () => {
   let agent: Agent
@@ -150,6 +210,65 @@ describeOn(['kubernetes'], 'the definition of the Tenant resource', () => {
       fields.some((one) => one.startsWith(field)),
       fields.join(),
     ).toBe(true)
+  })
+
+  it('accepts whatever we accept, and refuses what we refuse but for keys and characters', async () => {
+    const tally = { accepted: 0, refused: 0, stricter: 0 }
+    const places = placesIn(full)
+    const values = fc.oneof(
+      fc.constantFrom(
+        true,
+        0,
+        1,
+        -1,
+        65_536,
+        1.5,
+        '',
+        'x',
+        'acme',
+        'A_B',
+        '10.0.0.0/8',
+        '500m',
+        '1e3',
+        '2030-01-31T12:00:00Z',
+        '2030-02-31T12:00:00Z',
+        'a@b.co',
+        'viewer',
+        'production',
+        443,
+      ),
+      fc.constantFrom(
+        [],
+        {},
+        ['x'],
+        [1],
+        [{}],
+        { x: 'y' },
+        { matchLabels: { a: 'b' } },
+        { podSelector: {} },
+        { cidr: '1.2.3.0/24' },
+      ),
+      fc.string({ maxLength: 70 }),
+    )
+    const runs = fc.sample(fc.tuple(fc.constantFrom(...places), values), { numRuns: 600, seed: 7 })
+    for (const [place, by] of runs) {
+      const spec = replaced(full, place, by) as object
+      const problems = ourProblems(spec)
+      const { status, body } = await create(tenant(spec))
+      const said = `${JSON.stringify(place)} = ${JSON.stringify(by)}: ${body.message ?? ''} / ${JSON.stringify(problems)}`
+      if (problems.length === 0) expect(status, said).toBe(201)
+      else if (status === 201) {
+        // Maps of Kubernetes' schemas cannot restrict their keys, and JSON carries characters that we refuse.
+        expect(
+          problems.every(({ reason }) => /not a key that is allowed|holds the character|not a field name/.test(reason)),
+          said,
+        ).toBe(true)
+        tally.stricter += 1
+      } else expect([400, 422], said).toContain(status)
+      tally[problems.length === 0 ? 'accepted' : 'refused'] += 1
+    }
+    expect(tally.accepted).toBeGreaterThan(40)
+    expect(tally.refused - tally.stricter).toBeGreaterThan(100)
   })
 
   it('refuses a name that is none of ours', async () => {

@@ -7,6 +7,7 @@ import { resolveNames, slugOf } from '../../../src/model/names.ts'
 import { parsePlatform, parseTenant } from '../../../src/model/parse.ts'
 import { defaultPlatform, presetNames, presetPlatform } from '../../../src/model/presets.ts'
 import type { TenantDocument } from '../../../src/model/tenant.ts'
+import { placesIn, replaced } from '../../support/places.ts'
 import { platformInput, tenantInput } from './documents.ts'
 
 const uid = '0b7e6b9c-9c55-4a5e-9f5e-0a8b1f3f2c11'
@@ -152,19 +153,6 @@ const good = tenantInput({
     directGrants: [{ user: 'a@acme.com', role: 'viewer' }],
   },
 }) as { readonly [key: string]: unknown }
-
-/** Every place in a document: paths to leaves and to the objects above them. */
-function placesIn(value: unknown, path: readonly (string | number)[] = []): readonly (readonly (string | number)[])[] {
-  if (typeof value !== 'object' || value === null) return [path]
-  const inner = Array.isArray(value) ? value.map((item, index) => [index, item] as const) : Object.entries(value)
-  return [path, ...inner.flatMap(([key, item]) => placesIn(item, [...path, key]))]
-}
-
-function replaced(value: unknown, [key, ...rest]: readonly (string | number)[], by: unknown): unknown {
-  if (key === undefined) return by
-  if (Array.isArray(value)) return value.map((item, index) => (index === key ? replaced(item, rest, by) : item))
-  return { ...(value as object), [key]: replaced((value as { readonly [key: string]: unknown })[key], rest, by) }
-}
 
 describe('any value at all', () => {
   it('is refused clearly or accepted safely', () => {

@@ -90,6 +90,13 @@ describe('a tenant document', () => {
     expect(problem?.reason).toContain(reason)
   })
 
+  it('speaks of mixed forms where a peer is neither one nor the other', () => {
+    const peers = [{ namespaceSelector: { matchLabels: null } }]
+    const problem = only(tenantInput({ network: { allowTo: [{ peers }] } }))
+    expect(problem?.path).toBe('/spec/network/allowTo/0/peers/0/namespaceSelector')
+    expect(problem?.reason).toContain('does not fit')
+  })
+
   it('escapes slashes and tildes of keys in its paths', () => {
     expect(only(tenantInput({ compute: { namespace: { labels: { 'a/b~c': 'x' } } } }))?.path).toBe(
       '/spec/compute/namespace/labels/a~1b~0c',
