@@ -91,10 +91,14 @@ describe('a tenant document', () => {
   })
 
   it('speaks of mixed forms where a peer is neither one nor the other', () => {
-    const peers = [{ namespaceSelector: { matchLabels: null } }]
-    const problem = only(tenantInput({ network: { allowTo: [{ peers }] } }))
-    expect(problem?.path).toBe('/spec/network/allowTo/0/peers/0/namespaceSelector')
-    expect(problem?.reason).toContain('does not fit')
+    const from = (peer: object) => only(tenantInput({ network: { allowTo: [{ peers: [peer] }] } }))
+    const at = '/spec/network/allowTo/0/peers/0'
+    const mixed = from({ namespaceSelector: { matchLabels: null }, podSelector: {} })
+    expect(mixed?.path).toBe(`${at}/namespaceSelector`)
+    expect(mixed?.reason).toContain('does not fit')
+    const single = from({ namespaceSelector: { matchLabels: null } })
+    expect(single?.path).toBe(`${at}/namespaceSelector/matchLabels`)
+    expect(single?.fix).toContain('leave the field out')
   })
 
   it('escapes slashes and tildes of keys in its paths', () => {
