@@ -126,6 +126,23 @@ async function controllersAct(access: ClusterAccess, name: string): Promise<bool
   return (await ask(access, 'GET', path)).status === 200
 }
 
+const probeLabel = 'embedded-start-probe'
+
+/** A namespace for the controllers to fill, under a name that no tenant pattern makes. */
+async function makeProbe(admin: ClusterAccess): Promise<string> {
+  const metadata = { name: `embedded-start-${randomBytes(4).toString('hex')}`, labels: { [probeLabel]: '' } }
+  const made = await ask(admin, 'POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata })
+  if (made.status === 201) return metadata.name
+  throw new RingfenceError('BackendFault', `a namespace was refused with ${made.status}: ${made.body.slice(0, 300)}`)
+}
+
+/** Removes ours, and those of starts that were killed in between. The namespace controller does it behind us. */
+async function removeProbes(admin: ClusterAccess): Promise<void> {
+  const { body } = await ask(admin, 'GET', `/api/v1/namespaces?labelSelector=${probeLabel}`)
+  const { items } = JSON.parse(body) as { items: { metadata: { name: string } }[] }
+  await Promise.all(items.map(({ metadata }) => ask(admin, 'DELETE', `/api/v1/namespaces/${metadata.name}`)))
+}
+
 async function bindBreakGlass(admin: ClusterAccess): Promise<void> {
   const group = 'rbac.authorization.k8s.io'
   const answer = await ask(admin, 'POST', `/apis/${group}/v1/clusterrolebindings`, {
@@ -160,18 +177,11 @@ async function bringUp(
   await until(set, 'kube-apiserver', () => answers(admin, '/readyz'), deadline, signal)
   await set.run(controllers(layout, controllerConfig))
   await bindBreakGlass(admin)
-  const name = `embedded-start-${randomBytes(4).toString('hex')}`
-  const made = await ask(admin, 'POST', '/api/v1/namespaces', {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name },
-  })
-  if (made.status !== 201)
-    throw new RingfenceError('BackendFault', `a namespace was refused with ${made.status}: ${made.body.slice(0, 300)}`)
+  const name = await makeProbe(admin)
   const health = { server: `https://127.0.0.1:${layout.ports.controllers}`, ca: identities.cluster.cert }
   await until(set, 'kube-controller-manager', () => answers(health, '/healthz'), deadline, signal)
   await until(set, 'kube-controller-manager', () => controllersAct(admin, name), deadline, signal)
-  await ask(admin, 'DELETE', `/api/v1/namespaces/${name}`)
+  await removeProbes(admin)
 }
 
 /** Starts a control plane whose data lives in `dir` and answers how it is reached, ready for use. */
