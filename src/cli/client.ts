@@ -163,20 +163,11 @@ async function* eventsOf(
   const path = tenant === undefined ? '/v1/events' : `/v1/tenants/${encodeURIComponent(tenant)}/events`
   let last = after
   while (!signal.aborted) {
-    const response = await send({
-      method: 'GET',
-      path,
-      signal,
-      headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': String(last) }) },
-    })
     try {
+      const headers = { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': String(last) }) }
+      const response = await send({ method: 'GET', path, signal, headers })
       for await (const { event, data } of serverEvents(response.body ?? new ReadableStream())) {
-        const value: unknown = JSON.parse(data)
-        if (event === 'error') {
-          const { code, detail } = value as { code: unknown; detail: unknown }
-          throw new RingfenceError(isCode(code) ? code : 'BackendFault', String(detail))
-        }
-        const progress = value as ProgressEvent
+        const progress = eventOf(event, data)
         last = progress.sequence
         yield progress
       }
@@ -187,6 +178,14 @@ async function* eventsOf(
     }
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
   }
+}
+
+/** The progress in one server event, or the problem that ended the stream, thrown. */
+function eventOf(event: string, data: string): ProgressEvent {
+  const value: unknown = JSON.parse(data)
+  if (event !== 'error') return value as ProgressEvent
+  const { code, detail } = value as { code: unknown; detail: unknown }
+  throw new RingfenceError(isCode(code) ? code : 'BackendFault', String(detail))
 }
 
 /** Builds a client; opens no connection. */

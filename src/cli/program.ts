@@ -181,7 +181,6 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-    if (io.signal.aborted) return 130
     const classified = error instanceof RingfenceError ? error : toRingfenceError(error)
     printError(io, classified)
     return exitCodeOfError(classified)

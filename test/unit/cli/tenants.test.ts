@@ -133,6 +133,15 @@ describe('tenant create', () => {
     expect(ran.code).toBe(1)
     expect(ran.err).toContain('(Timeout)')
   })
+  test('--wait that is interrupted says that the work goes on', async () => {
+    const stopping = new AbortController()
+    const running = it.cli('tenant create acme --wait', { signal: stopping.signal })
+    await expect.poll(() => it.fake.openStreams()).toBe(1)
+    stopping.abort()
+    expect(await running).toMatchObject({ code: 1, out: '', err: expect.stringContaining('(Aborted)') })
+    expect(it.fake.tenants.has('acme')).toBe(true)
+    await expect.poll(() => it.fake.openStreams()).toBe(0)
+  })
   test('--wait on a terminal paints a tree and takes it back', async () => {
     const running = it.cli(`${documented} --wait`, { tty: true, env: { TERM: 'xterm' } })
     await expect.poll(() => it.fake.openStreams()).toBe(1)
