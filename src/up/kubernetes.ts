@@ -3,7 +3,7 @@
  * manifests where there is none. Nothing is applied to a cluster that was not named.
  */
 import { acquireKubernetes } from '../embedded/kubernetes/acquire.ts'
-import { type EmbeddedKubernetes, startKubernetes } from '../embedded/kubernetes/server.ts'
+import { startKubernetes } from '../embedded/kubernetes/server.ts'
 import { createCredentialFileBackend } from '../drivers/credential-file/backend.ts'
 import { createKubernetesClient } from '../drivers/kubernetes/client.ts'
 import { createKubernetesBackend } from '../drivers/kubernetes/backend.ts'
@@ -40,7 +40,7 @@ export async function openEmbedded(
   progress('starting the embedded Kubernetes')
   const server = await startKubernetes({ dir: paths(options.dataDir).kubernetes, programs, signal })
   try {
-    await install(server, context)
+    await install(server.admin, context)
     return { ...connect(server.engine), kubeconfig: server.kubeconfigs.breakGlass, stop: () => server.stop() }
   } catch (error) {
     await server.stop()
@@ -69,8 +69,8 @@ const connect = (access: ClusterAccess) => ({
 })
 
 /** What the engine could not give itself: its own rights and the resource definition. Repeating it changes nothing. */
-async function install(server: EmbeddedKubernetes, context: LayerContext): Promise<void> {
-  const client = createKubernetesClient(server.admin)
+export async function install(admin: ClusterAccess, context: LayerContext): Promise<void> {
+  const client = createKubernetesClient(admin)
   try {
     for (const manifest of [tenantDefinition(), ...installation(context)]) {
       const { apiVersion, kind, metadata } = manifest

@@ -1,5 +1,6 @@
 /** Where a running control plane keeps things, and what it may use of the process. */
 import { join } from 'node:path'
+import type { Execution } from '../engine/execute.ts'
 
 export interface UpIo {
   /** Plain lines for people. */
@@ -7,6 +8,8 @@ export interface UpIo {
   readonly env: { readonly [name: string]: string | undefined }
   /** Aborted at SIGINT or SIGTERM. */
   readonly signal: AbortSignal
+  /** Tests end the process at a boundary of the journal. */
+  readonly checkpoint?: Execution['checkpoint']
 }
 
 export const paths = (dataDir: string) => ({

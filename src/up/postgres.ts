@@ -1,4 +1,5 @@
 /** The store's and the tenants' PostgreSQL: the one named by DATABASE_URL, or an embedded one of our own. */
+import { readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { startPostgres } from '../embedded/postgres/server.ts'
 import type { PostgresAccess } from '../model/backends.ts'
@@ -19,7 +20,7 @@ const storeDatabase = 'ringfence'
 export async function openPostgres(options: UpOptions, io: UpIo): Promise<RunningPostgres> {
   const url = io.env['DATABASE_URL']
   if (url !== undefined && url !== '') {
-    const access = accessOf(url)
+    const access = await accessOf(url)
     return { store: access, tenants: access, stop: async () => undefined }
   }
   const server = await startPostgres({ dir: paths(options.dataDir).postgres, signal: io.signal })
@@ -32,8 +33,11 @@ export async function openPostgres(options: UpOptions, io: UpIo): Promise<Runnin
   }
 }
 
-/** A PostgreSQL URL; TLS is required but on loopback, where `sslmode=disable` may be asked for. */
-function accessOf(text: string): PostgresAccess {
+/**
+ * A PostgreSQL URL. The server's certificate is always checked, against `sslrootcert=<file>` where it is given; only
+ * on loopback may `sslmode=disable` be asked for.
+ */
+async function accessOf(text: string): Promise<PostgresAccess> {
   let url: URL
   try {
     url = new URL(text)
@@ -46,6 +50,7 @@ function accessOf(text: string): PostgresAccess {
   const tls = url.searchParams.get('sslmode') !== 'disable'
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
   if (!tls && !loopback) throw new RingfenceError('Usage', 'DATABASE_URL asks for sslmode=disable on another machine; TLS is required')
+  const authority = url.searchParams.get('sslrootcert')
   return {
     host: url.hostname,
     port: url.port === '' ? 5432 : Number(url.port),
@@ -53,6 +58,15 @@ function accessOf(text: string): PostgresAccess {
     password: decodeURIComponent(url.password),
     database: decodeURIComponent(url.pathname.slice(1)) || 'postgres',
     tls,
+    ...(authority === null ? {} : { ca: await authorityFrom(authority) }),
+  }
+}
+
+async function authorityFrom(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new RingfenceError('Usage', `the sslrootcert of DATABASE_URL, ${file}, cannot be read`, {}, error)
   }
 }
 

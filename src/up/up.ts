@@ -100,6 +100,7 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     holder: `${process.pid}-${randomBytes(4).toString('hex')}`,
     concurrency: 16,
     log,
+    ...(io.checkpoint === undefined ? {} : { checkpoint: io.checkpoint }),
   })
   undo.push(() => runtime.stop())
   const controlPlane = createControlPlane({
