@@ -54,6 +54,7 @@ export function rangeText(range: AddressRange): string {
           .map((group) => group.toString(16))
           .join(':')
           .replace(/(:0)+$/, '::')
+          .replace(/^0::$/, '::')
   return `${address}/${range.prefix}`
 }
 
