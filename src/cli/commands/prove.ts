@@ -9,6 +9,7 @@ import { styleFor } from '../io.ts'
 import type { Io } from '../io.ts'
 import type { Connected, Formatted } from '../options.ts'
 import { emit } from '../output.ts'
+import { reportJson } from '../../prover/render.ts'
 import type { FailOn } from '../program-proof.ts'
 import { reportText } from '../report.ts'
 
@@ -21,13 +22,11 @@ export function exitOf({ verdicts, summary }: Report, failOn: readonly FailOn[])
   return failOn.some((kind) => summary[kind] > 0) ? exitCodes.notProved : exitCodes.done
 }
 
-/** The files' own world. A name that no file knows is refused, as it is live: nothing would be said about it. */
+/** The world of the files; the control plane is not asked. A name that no file knows is `NotFound`, as it is live. */
 async function overManifests(io: Io, dir: string, names: readonly string[], tenantLabel?: string): Promise<Report> {
   const { readManifests, worldOfManifests } = await import('../../prover/manifests/index.ts')
   const { prove: judge } = await import('../../prover/prove.ts')
   const world = worldOfManifests(await readManifests(resolve(io.cwd, dir)), tenantLabel)
-  const unknown = names.find((name) => !world.tenants.some((tenant) => tenant.name === name))
-  if (unknown !== undefined) throw new RingfenceError('NotFound', `The manifests hold no tenant ${unknown}.`)
   return judge(world, names.length === 0 ? {} : { tenants: names })
 }
 
@@ -45,6 +44,9 @@ export async function prove(io: Io, names: readonly string[], options: ProveOpti
     manifests === undefined
       ? await (await connect(io, options)).prove(names)
       : await overManifests(io, manifests, names, tenantLabel)
-  await emit(io, options.output, { json: report, human: () => reportText(report, styleFor(io.stdout, io.env)) })
+  await emit(io, options.output, {
+    json: reportJson(report),
+    human: () => reportText(report, styleFor(io.stdout, io.env)),
+  })
   return exitOf(report, failOn)
 }

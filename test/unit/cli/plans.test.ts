@@ -69,11 +69,13 @@ describe('tenant apply and plan', () => {
 1 to create, 1 to update, 1 to replace, 1 to delete; 1 up to date.
 
 Isolation of the planned state
-proved    acme  rbac.contained  12 cases
-proved    acme  network.contained  12 cases
-assuming
-  the CNI enforces packets
-2 proved, 0 refuted, 0 undecided over what the backends say now
+✓ acme  rbac.contained  proved (12 checked)
+✓ acme  network.contained  proved (12 checked)
+
+Assuming:
+  - the CNI enforces packets
+
+2 proved, 0 refuted, 0 undecided (source: live)
 `)
   })
   test('destructive steps are red on a terminal, unless NO_COLOR', async () => {

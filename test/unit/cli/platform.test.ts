@@ -153,11 +153,12 @@ describe('prove', () => {
   })
   test('a refutation shows the way in and the command that demonstrates it', async () => {
     it.fake.report = reportOf([refuted('acme')], 'live')
-    expect((await it.cli('prove')).out).toBe(`refuted   acme  rbac.fenced
-          ServiceAccount globex/default reaches namespace acme
-            k8s:sa:globex/default → k8s:ns:acme  pods.exec by RoleBinding acme/let-all
-          see it: kubectl --as system:serviceaccount:globex:default -n acme auth can-i create pods/exec
-0 proved, 1 refuted, 0 undecided over what the backends say now
+    expect((await it.cli('prove')).out).toBe(`✗ acme  rbac.fenced  refuted
+    ServiceAccount globex/default reaches namespace acme:
+      k8s:sa:globex/default → k8s:ns:acme  [pods.exec] RoleBinding acme/let-all
+    shown by: kubectl --as system:serviceaccount:globex:default -n acme auth can-i create pods/exec
+
+0 proved, 1 refuted, 0 undecided (source: live)
 `)
   })
 })
