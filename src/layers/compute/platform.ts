@@ -49,11 +49,10 @@ export function platformResources(context: LayerContext): readonly Resource[] {
 }
 
 /**
- * Plain manifests to be applied once by the identity that sets the platform up, before the engine starts: the engine
- * could not give itself these rights. The CustomResourceDefinition is not among them.
+ * Plain manifests to be applied by the identity that sets the platform up, before the engine starts: the engine could
+ * not give itself these rights. Our namespace is not among them, since the engine makes it and knows it as its own.
  */
 export const installation = (context: LayerContext): readonly Manifest[] => [
-  systemNamespace(context),
   {
     apiVersion: `${rbacGroup}/v1`,
     kind: 'ClusterRole',
