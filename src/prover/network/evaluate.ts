@@ -4,7 +4,7 @@
  */
 import { addressesWithin, type AddressSet } from './addresses.ts'
 import type { Direction, Peer, Policy, PolicyPort, Rule } from './policy.ts'
-import { allPorts, noPorts, portIntersect, portRange, type PortSet, portUnion, type Protocol } from './ports.ts'
+import { allPorts, noPorts, portRange, type PortSet, portUnion, type Protocol } from './ports.ts'
 import { type Labels, matches } from './selectors.ts'
 
 export interface ContainerPort {
@@ -27,7 +27,8 @@ export interface Outside {
 }
 export type End = Pod | Outside
 
-function peerSelects(peer: Peer, end: End, policyNamespace: string): boolean {
+/** Whether a peer of a policy in that namespace takes in the other end. */
+export function peerSelects(peer: Peer, end: End, policyNamespace: string): boolean {
   if (peer.type === 'addresses') return end.type === 'outside' && addressesWithin(end.addresses, peer.addresses)
   if (end.type === 'outside') return false
   const inNamespace =
@@ -69,10 +70,4 @@ export function allowed(policies: readonly Policy[], direction: Direction, pod: 
     }
   }
   return set
-}
-
-/** What a connection from one end to the other may use, both sides counted. */
-export function connection(policies: readonly Policy[], from: End, to: End): PortSet {
-  const out = from.type === 'pod' ? allowed(isolating(policies, from, 'egress'), 'egress', from, to) : allPorts
-  return to.type === 'pod' ? portIntersect(out, allowed(isolating(policies, to, 'ingress'), 'ingress', to, from)) : out
 }

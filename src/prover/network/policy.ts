@@ -59,7 +59,7 @@ export function parsePolicy(object: KubeObject): ParsedPolicy {
 }
 
 function readPolicy(object: KubeObject): Policy {
-  const spec = fields(object['spec'] as Json, 'spec', ['podSelector', 'policyTypes', 'ingress', 'egress'])
+  const spec = knownFields(object['spec'] as Json, 'spec', ['podSelector', 'policyTypes', 'ingress', 'egress'])
   const ingress = list(spec['ingress'], 'ingress').map((rule) => parseRule(rule, 'from'))
   const egress = list(spec['egress'], 'egress').map((rule) => parseRule(rule, 'to'))
   const types = list(spec['policyTypes'], 'policyTypes')
@@ -81,7 +81,7 @@ function readPolicy(object: KubeObject): Policy {
 }
 
 function parseRule(value: Json, side: 'from' | 'to'): Rule {
-  const rule = fields(value, 'a rule', [side, 'ports'])
+  const rule = knownFields(value, 'a rule', [side, 'ports'])
   const peers = list(rule[side], side)
   const ports = list(rule['ports'], 'ports')
   return {
@@ -92,7 +92,7 @@ function parseRule(value: Json, side: 'from' | 'to'): Rule {
 
 /** One NetworkPolicyPeer; throws NotUnderstood. */
 export function parsePeer(value: Json): Peer {
-  const { podSelector, namespaceSelector, ipBlock } = fields(value, 'a peer', [
+  const { podSelector, namespaceSelector, ipBlock } = knownFields(value, 'a peer', [
     'podSelector',
     'namespaceSelector',
     'ipBlock',
@@ -125,7 +125,7 @@ function parseBlock(value: Json): AddressPeer {
 }
 
 function readBlock(value: Json): AddressPeer {
-  const { cidr, except } = fields(value, 'an ipBlock', ['cidr', 'except'])
+  const { cidr, except } = knownFields(value, 'an ipBlock', ['cidr', 'except'])
   let addresses = range(cidr)
   for (const hole of list(except, 'except')) addresses = addressSubtract(addresses, range(hole))
   return { type: 'addresses', addresses }
@@ -139,7 +139,7 @@ function range(value: Json | undefined): AddressSet {
 
 /** One NetworkPolicyPort; throws NotUnderstood. */
 export function parsePort(value: Json): PolicyPort {
-  const { protocol = 'TCP', port, endPort } = fields(value, 'a port', ['protocol', 'port', 'endPort'])
+  const { protocol = 'TCP', port, endPort } = knownFields(value, 'a port', ['protocol', 'port', 'endPort'])
   if (protocol !== 'TCP' && protocol !== 'UDP' && protocol !== 'SCTP') {
     throw new NotUnderstood(`the unknown protocol ${JSON.stringify(protocol)}`)
   }
@@ -164,7 +164,11 @@ const isPortNumber = (value: Json): value is number =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535
 
 /** An object with only the fields named; null values count as absent, as in the API. */
-function fields(value: Json | undefined, what: string, known: readonly string[]): { readonly [key: string]: Json } {
+export function knownFields(
+  value: Json | undefined,
+  what: string,
+  known: readonly string[],
+): { readonly [key: string]: Json } {
   if (value === undefined || value === null) return {}
   if (!isObject(value)) throw new NotUnderstood(`${what} that is no object`)
   const strange = Object.keys(value).find((key) => !known.includes(key))

@@ -29,7 +29,7 @@ function expand(value: unknown): KubeObject[] {
 }
 
 const beyond =
-  /^(AdminNetworkPolicy|BaselineAdminNetworkPolicy|UserDefinedNetwork|ClusterUserDefinedNetwork|NetworkAttachmentDefinition|MultiNetworkPolicy|VirtualMachine)$/
+  /^(UserDefinedNetwork|ClusterUserDefinedNetwork|NetworkAttachmentDefinition|MultiNetworkPolicy|VirtualMachine)$/
 const cases = present
   ? readdirSync(corpus)
       .filter((name) => statSync(join(corpus, name)).isDirectory())

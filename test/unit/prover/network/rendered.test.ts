@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { computeLayer } from '../../../../src/layers/compute/layer.ts'
 import { networkLayer } from '../../../../src/layers/network/layer.ts'
 import { openingsOf } from '../../../../src/layers/network/openings.ts'
-import type { JsonObject } from '../../../../src/model/json.ts'
 import type { LayerContext } from '../../../../src/model/layer.ts'
 import { resolveNames } from '../../../../src/model/names.ts'
 import { parseTenant } from '../../../../src/model/parse.ts'
@@ -55,7 +54,7 @@ function rendered(spec: object, platformInput: object = platformSpec, extra: rea
     [...computeLayer.desired(tenant, context), ...networkLayer.desired(tenant, context)]
       .filter((resource) => /\/(Namespace|\w*NetworkPolicy)$/.test(resource.kind))
       .map((resource) => {
-        const resolved = resolveOutputs(resource.spec as JsonObject, outputs)
+        const resolved = resolveOutputs(resource.spec, outputs)
         if (!('spec' in resolved)) throw new Error(`${resource.kind} needs outputs that are not there`)
         return resolved.spec as unknown as KubeObject
       }),
