@@ -61,18 +61,25 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
   const pool = new pg.Pool({ ...config, max: options.poolSize ?? 4, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
   // An idle connection that dies is replaced at its next use; without a listener it would end the process.
   pool.on('error', () => undefined)
+  // A lent one too: its query is rejected as well, and that is where the failure is told.
+  pool.on('connect', (client) => void client.on('error', () => undefined))
   const insideSlots = slots(options.insideSize ?? 4)
   let version: number | undefined
 
   async function lend<T>(client: pg.ClientBase, what: string, limits: Limits, work: (session: Session) => Promise<T>): Promise<T> {
     const session = sessionOn(client, what, limits.signal)
-    const stopWatching = watch(client, limits, cancel)
+    const watched = watch(client, limits, cancel)
     try {
       version ??= Number((await session.raw<{ v: string }>("SELECT current_setting('server_version_num') AS v"))[0]?.v)
       await session.raw(timeouts(version, limits))
       return await work(session)
+    } catch (error) {
+      const known = classify(error, what, limits.signal)
+      // The connection was cut by us, so that its end is not the server's doing.
+      if (watched.late() && known.code === 'Unreachable') throw new RingfenceError('Timeout', `${what}: no answer in time`, {}, error)
+      throw known
     } finally {
-      stopWatching()
+      watched.stop()
     }
   }
   /** Asks the server to stop the statement; the connection itself is cut by the caller when that does not help. */
@@ -81,9 +88,7 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
   }
   const run: Connections['run'] = async (what, limits, work) => {
     checkLimits(what, limits)
-    const client = await pool.connect().catch((error: unknown) => {
-      throw classify(error, what, limits.signal)
-    })
+    const client = await connectWithin(pool, what, limits)
     let broken = true
     try {
       const result = await lend(client, what, limits, work)
@@ -173,23 +178,50 @@ function sessionOn(client: pg.ClientBase, what: string, signal: AbortSignal): Ra
   }
 }
 
+/** A connection of the pool, or the reason why there is none in time; one that comes too late goes back. */
+async function connectWithin(pool: pg.Pool, what: string, limits: Limits): Promise<pg.PoolClient> {
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(new RingfenceError('Aborted', `${what}: called off`))
+  const timer = setTimeout(() => reject(new RingfenceError('Timeout', `${what}: no connection in time`)), boundedMs(limits.deadlineMs - Date.now()))
+  limits.signal.addEventListener('abort', onAbort, { once: true })
+  const connecting = pool.connect()
+  try {
+    return await Promise.race([connecting, ended])
+  } catch (error) {
+    connecting.then((client) => client.release()).catch(() => undefined)
+    throw classify(error, what, limits.signal)
+  } finally {
+    clearTimeout(timer)
+    limits.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+const boundedMs = (ms: number): number => Math.max(0, Math.min(ms, 2_000_000_000))
+
 /** Cancels on abort, and cuts the connection when no answer comes in time. */
-function watch(client: pg.ClientBase, limits: Limits, cancel: (pid: number) => void): () => void {
+function watch(client: pg.ClientBase, limits: Limits, cancel: (pid: number) => void): { stop(): void; late(): boolean } {
   const wire = client as unknown as { processID: number | null; connection: { stream: { destroy(): void } } }
   let cut: NodeJS.Timeout | undefined
+  let late = false
   const cutAfter = (ms: number) => {
     clearTimeout(cut)
-    cut = setTimeout(() => wire.connection.stream.destroy(), ms)
+    cut = setTimeout(() => {
+      late = true
+      wire.connection.stream.destroy()
+    }, boundedMs(ms))
   }
   const onAbort = () => {
     if (wire.processID !== null) cancel(wire.processID)
     cutAfter(graceMs)
   }
-  cutAfter(Math.max(0, Math.min(limits.deadlineMs - Date.now() + graceMs, 2_000_000_000)))
+  cutAfter(limits.deadlineMs - Date.now() + graceMs)
   limits.signal.addEventListener('abort', onAbort, { once: true })
-  return () => {
-    clearTimeout(cut)
-    limits.signal.removeEventListener('abort', onAbort)
+  return {
+    stop() {
+      clearTimeout(cut)
+      limits.signal.removeEventListener('abort', onAbort)
+    },
+    late: () => late,
   }
 }
 

@@ -14,7 +14,7 @@ import { databaseState, type DatabaseSpec } from './database-spec.ts'
 import { classify, sqlState } from './errors.ts'
 import { markOwner, markText, parseMark } from './mark.ts'
 import { ident, literal } from './quote.ts'
-import { assertSame, creating, endSessions, fieldDrift, idOf, isOurs, nameOf, observing, oidsOf, record, type Server } from './server.ts'
+import { assertNoSuccessor, assertSame, creating, endSessions, fieldDrift, idOf, isOurs, nameOf, observing, oidsOf, record, type Server } from './server.ts'
 
 const specOf = (resource: Resource): DatabaseSpec => resource.spec as unknown as DatabaseSpec
 /** The name of a database on its way out. */
@@ -153,17 +153,20 @@ async function remove(server: Server, resource: Resource, seen: Owned, call: Cal
   const what = `remove database ${resource.externalName}`
   const oid = await seenOid(server, what, seen, call)
   await server.connections.run(what, call, async (session) => {
-    if (!(await shut(session, oid))) return
+    if (!(await shut(session, oid, specOf(resource).name))) return
     await rename(session, call, oid, trashName(oid))
     await session.query(`DROP DATABASE IF EXISTS ${ident(trashName(oid))} WITH (FORCE)`)
   })
 }
 
 /** Nobody gets in any more; false when the database is gone already. */
-async function shut(session: Session, oid: string): Promise<boolean> {
+async function shut(session: Session, oid: string, known: string): Promise<boolean> {
   return session.transaction(async () => {
     const name = await nameOf(session, 'pg_database', oid)
-    if (name === undefined) return false
+    if (name === undefined) {
+      await assertNoSuccessor(session, 'pg_database', known)
+      return false
+    }
     await session.query(`ALTER DATABASE ${ident(name)} WITH ALLOW_CONNECTIONS false IS_TEMPLATE false`)
     await assertSame(session, 'pg_database', oid, name)
     return true

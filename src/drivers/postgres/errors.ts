@@ -76,7 +76,7 @@ export function classify(error: unknown, what: string, signal?: AbortSignal): Ri
     return new RingfenceError(code, `${what}: ${message} (SQLSTATE ${state})`, { sqlstate: state }, error)
   }
   const errno = (error as { code?: unknown } | undefined)?.code
-  const certificate = typeof errno === 'string' && /CERT|TLS|SSL/.test(errno)
+  const certificate = typeof errno === 'string' && /CERT|TLS|SSL|UNABLE_TO_/.test(errno)
   const code =
     typeof errno === 'string' && byErrno[errno] !== undefined
       ? byErrno[errno]

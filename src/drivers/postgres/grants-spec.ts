@@ -6,6 +6,7 @@ import type { JsonObject } from '../../model/json.ts'
 import { byGrantee, publicPrivileges } from './acl.ts'
 import type { DatabaseRow } from './catalog.ts'
 import type { InsideFacts } from './inside.ts'
+import { markState, parseMark, type Mark } from './mark.ts'
 
 export interface GrantsSpec {
   readonly database: string
@@ -18,6 +19,12 @@ export interface GrantsSpec {
   readonly futurePublic: { readonly [role: string]: { readonly [kind: string]: readonly string[] } }
 }
 
+/** The schema that carries the mark: grants themselves cannot be commented on. */
+export const markedSchema = (spec: GrantsSpec): string | undefined => Object.keys(spec.schemas)[0]
+
+export const grantsMark = (spec: GrantsSpec, inside: InsideFacts): Mark | undefined =>
+  parseMark(inside.schemas.find(({ name }) => name === markedSchema(spec))?.comment)
+
 export function grantsState(spec: GrantsSpec, database: DatabaseRow, inside: InsideFacts): JsonObject {
   const schemas = inside.schemas.filter(({ name }) => Object.hasOwn(spec.schemas, name))
   return {
@@ -27,6 +34,7 @@ export function grantsState(spec: GrantsSpec, database: DatabaseRow, inside: Ins
     privileges: byGrantee(database.grants, database.owner),
     schemas: Object.fromEntries(schemas.map(({ name, owner, grants }) => [name, { owner, publicPrivileges: publicPrivileges(grants) }])),
     futurePublic: Object.fromEntries(Object.keys(spec.futurePublic).map((role) => [role, inside.futurePublic[role] ?? {}])),
+    mark: markState(grantsMark(spec, inside)),
     insideReadAt: new Date(inside.readAtMs).toISOString(),
   } as JsonObject
 }

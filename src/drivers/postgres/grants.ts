@@ -9,10 +9,11 @@ import type { Resource } from '../../model/resource.ts'
 import { revokeFromPublic } from './acl.ts'
 import { readDatabases, type DatabaseRow, type RoleRow } from './catalog.ts'
 import type { Session } from './connection.ts'
-import { grantsState, type GrantsSpec } from './grants-spec.ts'
+import { grantsMark, grantsState, markedSchema, type GrantsSpec } from './grants-spec.ts'
 import { defaultKinds, readInside, type InsideCache, type InsideFacts } from './inside.ts'
-import { ident } from './quote.ts'
-import { assertSame, creating, endSessions, fieldDrift, idOf, nameOf, observing, oidsOf, type Server } from './server.ts'
+import { markOwner, markText } from './mark.ts'
+import { ident, literal } from './quote.ts'
+import { assertNoSuccessor, assertSame, creating, endSessions, fieldDrift, idOf, isOurs, nameOf, observing, oidsOf, type Server } from './server.ts'
 
 const specOf = (resource: Resource): GrantsSpec => resource.spec as unknown as GrantsSpec
 
@@ -32,7 +33,7 @@ export function createGrantsDriver(server: Server, cache: InsideCache): Driver {
   const rolesOf = (spec: GrantsSpec) => Object.keys(spec.futurePublic)
   return {
     fencing: 'conditional',
-    diff: (resource, state) => fieldDrift(resource.spec, state),
+    diff: (resource, state) => fieldDrift({ ...resource.spec, mark: markOwner(resource) }, state),
     observe: (resource, call) =>
       observing(`observe the grants on ${resource.externalName}`, call, async (): Promise<Observation> => {
         const spec = specOf(resource)
@@ -44,25 +45,25 @@ export function createGrantsDriver(server: Server, cache: InsideCache): Driver {
         const known = call.knownId === id
         // Without any grant on the database the rest is only looked for when the answer could hide what is left of ours.
         if (!holds && !(known && (await holdsAnything(server, call, pair)))) return { status: 'absent' }
-        if (known || call.openCreateKey !== undefined) {
-          // A database that refuses connections cannot be looked into; the database's own driver opens it again.
-          return await owned(call, spec, pair, await cache.get(database, rolesOf(spec), call))
-        }
-        return { status: 'foreign', id, state: { database: database.name, login: login.name } }
+        // A database that refuses connections cannot be looked into; the database's own driver opens it again.
+        const inside = await cache.get(database, rolesOf(spec), call)
+        const mark = grantsMark(spec, inside)
+        if (known || isOurs(call, id, mark)) return owned(call, spec, pair, inside)
+        return { status: 'foreign', id, state: grantsState(spec, database, inside), ...(mark === undefined ? {} : { owner: mark.tenant }) }
       }),
     create: async (resource, call) => {
       const spec = specOf(resource)
       const pair = await find(server, spec, { ...call, fresh: true })
       if (pair === undefined) throw new RingfenceError('Waiting', `grants on ${spec.database}: the database or the login ${spec.login} is not there yet`)
       if (pair.database.grants.some((grant) => grant.grantee === spec.login)) throw new RingfenceError('AlreadyExists', `${spec.login} has grants on ${spec.database} already`)
-      const made = await write(server, cache, spec, pair, call)
+      const made = await write(server, cache, resource, pair, call)
       return made === 'unknown' ? made : owned(call, spec, { ...pair, database: made.database }, made.inside)
     },
     update: async (resource, seen, _drift, call) => {
       const spec = specOf(resource)
       const pair = await seenPair(server, spec, seen, call)
-      const made = await write(server, cache, spec, pair, call)
-      if (made === 'unknown') throw new RingfenceError('Timeout', `update the grants on ${spec.database}: the answer was lost`)
+      const made = await write(server, cache, resource, pair, call)
+      if (made === 'unknown') throw new RingfenceError('Unreachable', `update the grants on ${spec.database}: the answer was lost`)
       return owned(call, spec, { ...pair, database: made.database }, made.inside)
     },
     remove: (resource, seen, call) => remove(server, cache, specOf(resource), seen, call),
@@ -97,13 +98,16 @@ async function holdsAnything(server: Server, call: Call, { database, login }: Pa
 }
 
 /** One transaction inside the database: the doors first, the way in last. */
-async function write(server: Server, cache: InsideCache, spec: GrantsSpec, { database, login }: Pair, call: Call): Promise<{ database: DatabaseRow; inside: InsideFacts } | 'unknown'> {
+async function write(server: Server, cache: InsideCache, resource: Resource, { database, login }: Pair, call: Call): Promise<{ database: DatabaseRow; inside: InsideFacts } | 'unknown'> {
+  const spec = specOf(resource)
   server.catalog.databases.doubt(spec.database)
   cache.forget(database.oid)
   try {
     const made = await creating(insideOf(server, spec.database), `write the grants on ${spec.database}`, call, (session) =>
       session.transaction(async () => {
         await shutInside(session, spec, await readInside(session, server.now, Object.keys(spec.futurePublic)))
+        const marked = markedSchema(spec)
+        if (marked !== undefined) await session.query(`COMMENT ON SCHEMA ${ident(marked)} IS ${literal(markText(resource, call.key))}`)
         await matchPrivileges(session, spec, database)
         await assertSame(session, 'pg_database', database.oid, spec.database)
         await assertSame(session, 'pg_roles', login.oid, spec.login)
@@ -172,6 +176,8 @@ async function remove(server: Server, cache: InsideCache, spec: GrantsSpec, seen
     const names = await server.connections.run(what, call, async (session) => {
       const found = await session.transaction(async () => {
         const [database, login] = [await nameOf(session, 'pg_database', databaseOid), await nameOf(session, 'pg_roles', loginOid)]
+        if (database === undefined) await assertNoSuccessor(session, 'pg_database', spec.database)
+        if (login === undefined) await assertNoSuccessor(session, 'pg_roles', spec.login)
         if (database === undefined || login === undefined) return undefined
         await session.query(`REVOKE ALL ON DATABASE ${ident(database)} FROM ${ident(login)} CASCADE`)
         await assertSame(session, 'pg_database', databaseOid, database)

@@ -13,6 +13,7 @@ export interface SchemaRow {
   readonly name: string
   readonly owner: string
   readonly grants: readonly Grant[]
+  readonly comment: string | null
 }
 
 export interface InsideFacts {
@@ -29,7 +30,8 @@ export const defaultKinds = { r: 'tables', S: 'sequences', f: 'functions', T: 't
 export async function readInside(session: Session, now: () => number, roles: readonly string[]): Promise<InsideFacts> {
   const readAtMs = now()
   const schemas = await session.query<SchemaRow>(
-    `SELECT n.nspname::text AS name, pg_get_userbyid(n.nspowner)::text AS owner, ${grantsSql('n.nspacl', 'n', 'n.nspowner')} AS grants
+    `SELECT n.nspname::text AS name, pg_get_userbyid(n.nspowner)::text AS owner, ${grantsSql('n.nspacl', 'n', 'n.nspowner')} AS grants,
+       obj_description(n.oid, 'pg_namespace') AS comment
      FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`,
   )
   const defaults = await session.query<{ role: string; schema: string | null; kind: string; grants: readonly Grant[] }>(

@@ -8,7 +8,7 @@ import type { Resource } from '../../model/resource.ts'
 import type { Session } from './connection.ts'
 import { ident } from './quote.ts'
 import type { RoleSpec } from './role-spec.ts'
-import { assertSame, endSessions, nameOf, oidsOf, type Server } from './server.ts'
+import { assertNoSuccessor, assertSame, endSessions, nameOf, oidsOf, type Server } from './server.ts'
 
 /** Absent already is done. Throws `Guarded` when the role still owns something that nobody inherits. */
 export async function dropRole(server: Server, resource: Resource, seen: Owned, call: Call): Promise<void> {
@@ -17,7 +17,7 @@ export async function dropRole(server: Server, resource: Resource, seen: Owned, 
   const [oid] = oidsOf(await server.catalog.system(call), seen.id) ?? []
   if (oid === undefined) throw new RingfenceError('Conflict', `${what}: ${seen.id} is no role of this server`)
   const name = await server.connections.run(what, call, async (session) => {
-    const closed = await session.transaction(() => closeRole(session, oid))
+    const closed = await session.transaction(() => closeRole(session, oid, spec.name))
     if (closed !== undefined) await endSessions(session, call, { role: oid })
     return closed
   })
@@ -43,9 +43,12 @@ export async function dropRole(server: Server, resource: Resource, seen: Owned, 
 }
 
 /** NOLOGIN and no password; undefined when the role is gone. */
-async function closeRole(session: Session, oid: string): Promise<string | undefined> {
+async function closeRole(session: Session, oid: string, known: string): Promise<string | undefined> {
   const name = await nameOf(session, 'pg_roles', oid)
-  if (name === undefined) return undefined
+  if (name === undefined) {
+    await assertNoSuccessor(session, 'pg_roles', known)
+    return undefined
+  }
   await session.query(`ALTER ROLE ${ident(name)} NOLOGIN PASSWORD NULL`)
   await assertSame(session, 'pg_roles', oid, name)
   return name

@@ -50,7 +50,7 @@ export function roleState(row: RoleRow, self: string): JsonObject {
     replication: row.replication,
     bypassRls: row.bypassRls,
     connectionLimit: row.connectionLimit,
-    validUntil: row.validUntil,
+    validUntil: row.validUntil === 'infinity' ? null : row.validUntil,
     settings: settingsOf(row.settings),
     databaseSettings: [...row.databaseSettings],
     memberOf: [...row.memberOf],

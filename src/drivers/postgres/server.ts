@@ -79,6 +79,13 @@ export async function assertSame(session: Session, catalog: 'pg_roles' | 'pg_dat
   if (rows[0]?.oid !== oid) throw new RingfenceError('Conflict', `"${name}" is another object by now (oid ${rows[0]?.oid ?? 'none'}, not ${oid}); nothing was changed`)
 }
 
+/** What is gone needs no removal, unless its name stands for a successor: then the removal was not meant for that one. */
+export async function assertNoSuccessor(session: Session, catalog: 'pg_roles' | 'pg_database', name: string): Promise<void> {
+  const column = catalog === 'pg_roles' ? 'rolname' : 'datname'
+  const rows = await session.query(`SELECT 1 FROM ${catalog} WHERE ${column} = $1`, [name])
+  if (rows.length > 0) throw new RingfenceError('Conflict', `"${name}" is another object by now; nothing was removed`)
+}
+
 /** The name that an oid has now. */
 export async function nameOf(session: Session, catalog: 'pg_roles' | 'pg_database', oid: string): Promise<string | undefined> {
   const column = catalog === 'pg_roles' ? 'rolname' : 'datname'
