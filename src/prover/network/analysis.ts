@@ -16,7 +16,7 @@ import { noPolicies, type SortedObjects, sortObjects } from './objects.ts'
 import { parseOpening, type ParsedOpening } from './openings.ts'
 import type { Direction } from './policy.ts'
 import { clusterRange, type NamedRange, reservedRanges } from './ranges.ts'
-import { unreadableReasons, unseenBypasses } from './readable.ts'
+import { oddLabels, unreadableReasons, unseenBypasses } from './readable.ts'
 import { NotUnderstood } from './selectors.ts'
 import { shutAddresses } from './shut.ts'
 
@@ -88,6 +88,7 @@ export class NetworkAnalysis {
 
   result(): Analysis {
     for (const { tenant, because } of unreadableReasons(this.#world, this.#kubernetes)) this.#undecide(tenant, because)
+    for (const because of oddLabels(this.#objects.namespaces)) this.#undecide(undefined, because)
     for (const assumption of unseenBypasses(this.#kubernetes)) this.#assuming.add(assumption)
     if (this.#clusterWide.length > maximalClusterWide) {
       const [first] = this.#clusterWide

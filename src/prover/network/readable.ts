@@ -1,7 +1,7 @@
 /**
  * What must have been read before anything about the network may be called proved. Answers reasons, never verdicts.
  */
-import type { KubernetesWorld, Unreadable, World } from '../../model/world.ts'
+import type { KubeObject, KubernetesWorld, Unreadable, World } from '../../model/world.ts'
 import { policyKinds } from './foreign-kinds.ts'
 
 /** Kinds that say nothing about packets; being unable to read them is another logic's concern. */
@@ -30,6 +30,14 @@ export function unreadableReasons(
     ...missing.map((kind) => ({ because: `${kind} was not looked at` })),
   ]
 }
+
+/** Labels that no API server would hold decide nothing; selectors on them could be wrong either way. */
+export const oddLabels = (namespaces: readonly KubeObject[]): readonly string[] =>
+  namespaces
+    .filter(({ metadata: { labels } }) =>
+      Object.values(labels ?? {}).some((value: unknown) => typeof value !== 'string'),
+    )
+    .map(({ metadata: { name } }) => `namespace ${name} has a label whose value is no text`)
 
 /** Kinds by which filtering is bypassed, where they were not read: said as assumptions. */
 export function unseenBypasses(kubernetes: KubernetesWorld): readonly string[] {

@@ -114,6 +114,15 @@ describe('what is not read or understood is never proved', () => {
     )
   })
 
+  test('a namespace with a label that is no text', () => {
+    const odd = {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'odd', labels: { team: 1 } },
+    } as unknown as KubeObject
+    undecided(plus(odd), /namespace odd has a label whose value is no text/)
+  })
+
   test('a range of the cluster that cannot be read', () => {
     undecided(worldOf({ kubernetes: { ranges: ['pods'] } }), /no address range: pods/)
   })
