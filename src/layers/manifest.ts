@@ -8,7 +8,7 @@ import { addressOf, type Address, type Resource } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 
 export const tenantLabel = 'ringfence.dev/tenant'
-export const tenantUidLabel = 'ringfence.dev/tenant-uid'
+const tenantUidLabel = 'ringfence.dev/tenant-uid'
 export const managedByLabel = 'app.kubernetes.io/managed-by'
 export const managedBy = 'ringfence'
 /** Set by the API server on every namespace and immutable, so it is the one label a peer may be selected by. */

@@ -4,9 +4,14 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { JsonObject } from '../../../src/model/json.ts'
+import { createKubernetesBackend } from '../../../src/drivers/kubernetes/backend.ts'
+import { computeLayer } from '../../../src/layers/compute/layer.ts'
+import { networkLayer } from '../../../src/layers/network/layer.ts'
 import { fencedCluster, type FencedCluster } from '../../support/fenced-cluster.ts'
 import { poll, write } from '../../support/kubernetes-api.ts'
 import { describeOn } from '../../support/servers.ts'
+import { manifestsOf, tenantOf } from '../../support/tenants.ts'
+import { calico, cilium } from './plugin-kinds.ts'
 import { accessAttacks, clusterBindingAttacks, fenceAttacks, namespaceAttacks } from './access-attacks.ts'
 import { allowed, standing } from './allowed.ts'
 import { target, type Attack } from './attack.ts'
@@ -214,4 +219,50 @@ describeOn(['kubernetes'], 'admission', () => {
       60_000,
     )
   })
+
+  test.each([
+    ['calico', calico, '/apis/projectcalico.org/v3', 'networkpolicies'],
+    ['cilium', cilium, '/apis/cilium.io/v2', 'ciliumnetworkpolicies'],
+  ] as const)(
+    'rules by name are applied where %s is, and nobody else writes them',
+    async (plugin, kind, root, plural) => {
+      const name = `by-name-${plugin}`
+      const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+      expect((await cluster.admin('POST', definitions, kind)).status).toBe(201)
+      await poll(`${plugin} is served`, async () =>
+        (await cluster.engine('GET', `${root}/${plural}`)).status === 200 ? true : undefined,
+      )
+      const backend = createKubernetesBackend('kubernetes', cluster.kubernetes.engine)
+      const facts = await backend.facts(AbortSignal.timeout(20_000))
+      await backend.close()
+      expect(facts.fqdn).toBe(plugin)
+
+      const context = { ...cluster.context, facts: { kubernetes: { ...cluster.context.facts.kubernetes, ...facts } } }
+      const tenant = tenantOf({
+        apiVersion: 'ringfence.dev/v1alpha1',
+        kind: 'Tenant',
+        metadata: { name },
+        spec: { network: { egress: { fqdns: ['api.example.com'] } } },
+      })
+      expect(networkLayer.problem(tenant, cluster.context)?.code).toBe('NotConfigured')
+      expect(networkLayer.problem(tenant, context)).toBeUndefined()
+      await cluster.apply(manifestsOf(computeLayer.desired(tenant, context)))
+      await poll('the namespace is filled', async () =>
+        (await cluster.admin('GET', `/api/v1/namespaces/${tenant.names.namespace}/serviceaccounts/default`)).status ===
+        200
+          ? true
+          : undefined,
+      )
+      const policy = networkLayer.desired(tenant, context).find((resource) => resource.address.endsWith('/fqdn'))
+      const collection = `${root}/namespaces/${tenant.names.namespace}/${plural}`
+      const made = await cluster.engine('POST', collection, policy?.spec)
+      expect({ status: made.status, message: made.message }).toEqual({ status: 201, message: '' })
+      expect(made.body['spec']).toEqual(policy?.spec['spec'])
+
+      const own = { ...policy?.spec, metadata: { name: 'own' }, spec: {} }
+      const refused = await cluster.admin('POST', `${collection}?dryRun=All`, own)
+      expect(refused.message).toContain(`ValidatingAdmissionPolicy 'ringfence-fences'`)
+      expect((await cluster.admin('POST', `${root}/namespaces/plain/${plural}?dryRun=All`, own)).status).toBe(201)
+    },
+  )
 })

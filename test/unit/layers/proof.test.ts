@@ -12,6 +12,7 @@ import type { Tenant } from '../../../src/model/tenant.ts'
 import type { KubeObject, World } from '../../../src/model/world.ts'
 import type { Analysis, Logic } from '../../../src/prover/logic.ts'
 import { networkLogic } from '../../../src/prover/network/logic.ts'
+import { rbacLogic } from '../../../src/prover/rbac/logic.ts'
 import { contextOf, hostileSpec, platformOf, tenantOf } from './documents.ts'
 
 const backends: Outputs = { addresses: [{ ipBlock: { cidr: '10.9.8.7/32' } }], port: 5432 }
@@ -144,47 +145,47 @@ const contexts: readonly (readonly [string, LayerContext])[] = [
 describe.each(contexts)('two tenants under %s', (_name, context) => {
   const tenants = ['acme', 'globex'].map((name) => tenantOf(name, { network: { allowKubernetesAPI: true } }, context))
 
-  test.each([['network', networkLogic]] as const)(
-    'what the layers state is proved isolated by the %s logic',
-    (_logic, logic) => {
-      const { checked, ...verdict } = judged(logic, worldOf(tenants, context))
-      expect(verdict).toEqual(holds)
-      for (const { name } of tenants) expect(checked.get(name)).toBeGreaterThan(0)
-    },
-  )
+  test.each([
+    ['rbac', rbacLogic],
+    ['network', networkLogic],
+  ] as const)('what the layers state is proved isolated by the %s logic', (_logic, logic) => {
+    const { checked, ...verdict } = judged(logic, worldOf(tenants, context))
+    expect(verdict).toEqual(holds)
+    for (const { name } of tenants) expect(checked.get(name)).toBeGreaterThan(0)
+  })
 })
 
-test.each([['a policy that lets everyone in', networkLogic, 'NetworkPolicy']] as const)(
-  '%s beside it is found',
-  (_what, logic, kind) => {
-    const context = contextOf()
-    const tenants = ['acme', 'globex'].map((name) => tenantOf(name, {}, context))
-    const world = worldOf(tenants, context)
-    const hole: KubeObject =
-      kind === 'NetworkPolicy'
-        ? {
-            apiVersion: 'networking.k8s.io/v1',
-            kind,
-            metadata: { name: 'hole', namespace: 'ringfence-acme' },
-            spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{}] },
-          }
-        : {
-            apiVersion: 'rbac.authorization.k8s.io/v1',
-            kind,
-            metadata: { name: 'hole', namespace: 'ringfence-acme' },
-            roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'ringfence-viewer' },
-            subjects: [{ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: 'system:authenticated' }],
-          }
-    const opened = judged(logic, {
-      ...world,
-      kubernetes: {
-        ...(world.kubernetes as NonNullable<World['kubernetes']>),
-        objects: [...(world.kubernetes?.objects ?? []), hole],
-      },
-    })
-    expect([...opened.crossings, ...opened.refuted].length).toBeGreaterThan(0)
-  },
-)
+test.each([
+  ['a policy that lets everyone in', networkLogic, 'NetworkPolicy'],
+  ['a binding for everyone who is signed in', rbacLogic, 'RoleBinding'],
+] as const)('%s beside it is found', (_what, logic, kind) => {
+  const context = contextOf()
+  const tenants = ['acme', 'globex'].map((name) => tenantOf(name, {}, context))
+  const world = worldOf(tenants, context)
+  const hole: KubeObject =
+    kind === 'NetworkPolicy'
+      ? {
+          apiVersion: 'networking.k8s.io/v1',
+          kind,
+          metadata: { name: 'hole', namespace: 'ringfence-acme' },
+          spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{}] },
+        }
+      : {
+          apiVersion: 'rbac.authorization.k8s.io/v1',
+          kind,
+          metadata: { name: 'hole', namespace: 'ringfence-acme' },
+          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'ringfence-viewer' },
+          subjects: [{ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: 'system:authenticated' }],
+        }
+  const opened = judged(logic, {
+    ...world,
+    kubernetes: {
+      ...(world.kubernetes as NonNullable<World['kubernetes']>),
+      objects: [...(world.kubernetes?.objects ?? []), hole],
+    },
+  })
+  expect([...opened.crossings, ...opened.refuted].length).toBeGreaterThan(0)
+})
 
 test('whatever a document says, the network that comes of it is proved isolated', () => {
   fc.assert(

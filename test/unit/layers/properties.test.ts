@@ -125,7 +125,7 @@ describe('for every document that the schema accepts', () => {
     fc.assert(
       fc.property(hostile, (tenant) => {
         const quota = objects(tenant).find((resource) => resource.kind === 'kubernetes/ResourceQuota')
-        const { hard } = quota?.spec['spec'] as { hard: { [name: string]: string } }
+        const { hard } = (quota as Resource).spec['spec'] as { hard: { [name: string]: string } }
         expect(hard['services.nodeports']).toBe('0')
         expect(Object.keys(hard)).toEqual(
           expect.arrayContaining([
