@@ -195,6 +195,7 @@ export class SupervisedSet {
   /** Starts one server and answers its process id once it is running (not: ready). */
   async run(server: ServerProcess): Promise<number> {
     await keepLogSmall(this.logOf(server.id))
+    if (!this.#supervisor.connected) throw await this.failure(server.id)
     const answered = new Promise<SupervisorAnswer>((resolve) => this.#waiting.set(server.id, resolve))
     this.#ended.delete(server.id)
     this.#send({ do: 'run', log: this.logOf(server.id), ...server })

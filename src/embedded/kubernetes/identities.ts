@@ -4,9 +4,8 @@
  * made anew at each start.
  */
 import { join } from 'node:path'
-import { X509Certificate } from 'node:crypto'
-import { RingfenceError } from '../../model/errors.ts'
-import { issue, newAuthority, newKey, type Authority, type KeyPair } from '../certificate.ts'
+import { openAuthority } from '../authority.ts'
+import { issue, newKey, type Authority, type KeyPair } from '../certificate.ts'
 import { privateFolder, readIfThere, writePrivate } from '../folder.ts'
 
 export interface Identities {
@@ -18,36 +17,14 @@ export interface Identities {
   readonly dir: string
 }
 
-async function authority(dir: string, name: string): Promise<Authority> {
-  const [certFile, keyFile] = [join(dir, `${name}.crt`), join(dir, `${name}.key`)]
-  // The key is written first: a certificate without its key cannot come about.
-  const [cert, key] = [await readIfThere(certFile), await readIfThere(keyFile)]
-  if (cert !== undefined && key !== undefined) {
-    try {
-      if (new X509Certificate(cert).subject === `CN=ringfence-${name}`) return { name: `ringfence-${name}`, cert, key }
-    } catch (cause) {
-      throw new RingfenceError(
-        'Unreadable',
-        `${certFile} is not a certificate; remove ${dir} to have new ones made`,
-        {},
-        cause,
-      )
-    }
-  }
-  const made = newAuthority(`ringfence-${name}`)
-  await writePrivate(keyFile, made.key)
-  await writePrivate(certFile, made.cert)
-  return made
-}
-
 /** Reads the keys of this cluster, making what is not there yet. */
 export async function openIdentities(dir: string): Promise<Identities> {
   await privateFolder(dir)
   const identities = {
     dir,
-    cluster: await authority(dir, 'cluster-ca'),
-    etcd: await authority(dir, 'etcd-ca'),
-    frontProxy: await authority(dir, 'front-proxy-ca'),
+    cluster: await openAuthority(dir, 'cluster-ca'),
+    etcd: await openAuthority(dir, 'etcd-ca'),
+    frontProxy: await openAuthority(dir, 'front-proxy-ca'),
   }
   if ((await readIfThere(join(dir, 'service-account.key'))) === undefined) {
     const { key, publicKey } = newKey()

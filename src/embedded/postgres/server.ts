@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import pg from 'pg'
 import type { PostgresAccess } from '../../model/backends.ts'
 import { RingfenceError } from '../../model/errors.ts'
-import { issue, newAuthority } from '../certificate.ts'
+import { openAuthority } from '../authority.ts'
+import { issue } from '../certificate.ts'
 import { privateFolder, readIfThere, writePrivate } from '../folder.ts'
 import { holdFolder } from '../lock.ts'
 import { freePort } from '../port.ts'
@@ -39,11 +40,12 @@ export interface StartPostgres {
   readonly signal?: AbortSignal
 }
 
-/** A certificate for this start. The authority is as old as the start too: clients are told it by us, each time. */
+/** A certificate for this start, by an authority that stays. */
 async function makeCertificate(
+  dir: string,
   account: Account,
 ): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
-  const authority = newAuthority('ringfence-postgres')
+  const authority = await openAuthority(await privateFolder(join(dir, 'pki')), 'postgres-ca')
   const pair = issue(authority, { commonName: 'postgres', use: ['server'], hosts: ['127.0.0.1', '::1', 'localhost'] })
   const folder = await privateFolder(join(account.home, 'tls'))
   const paths = { cert: join(folder, 'server.crt'), key: join(folder, 'server.key') }
@@ -147,7 +149,7 @@ async function launch(
   const password = await superuserPassword(options.dir)
   const data = join(account.home, 'data')
   await ensureCluster(binaries, account, data, password)
-  const tls = await makeCertificate(account)
+  const tls = await makeCertificate(options.dir, account)
   const note = join(options.dir, 'port')
   const port = options.port ?? (await freePort(Number(await readIfThere(note)) || undefined))
   await writePrivate(note, String(port))

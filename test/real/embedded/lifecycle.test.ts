@@ -206,7 +206,7 @@ describeOn(['postgres18'], 'embedded PostgreSQL', () => {
     expect(await listens(first.access.port)).toBe(false)
     const second = await startPostgres(options)
     try {
-      expect(second.access).toMatchObject({ port: first.access.port, password: first.access.password })
+      expect(second.access).toEqual(first.access)
       expect(await query(second.access, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }])
     } finally {
       await second.stop()
