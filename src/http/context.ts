@@ -41,6 +41,11 @@ export const conditional = {
   }),
 }
 
+/** An answer as JSON, in words. */
+export const answers = (description: string, schema: z.ZodType) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
 const fault = (description: string) => ({ description, content: { 'application/problem+json': { schema: problem } } })
 /** Types of the bodies that carry a document. */
 export const documents = ['application/json', 'application/yaml']

@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document, made of the very schemas that requests are checked with. */
 import swagger from '@fastify/swagger'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import type { App } from './context.ts'
 import { components } from './schemas.ts'
 
@@ -24,6 +25,19 @@ function onlyUsed(document: Described): Described {
   return { ...document, components: { ...document.components, schemas: kept } }
 }
 
+type ZodToJsonConfig = NonNullable<NonNullable<Parameters<typeof createJsonSchemaTransform>[0]>['zodToJsonConfig']>
+
+/**
+ * What the documents' schemas say of themselves (`describe`) is kept by zod apart from our component names; and the
+ * side of a union that only exists while parsing says nothing about an answer.
+ */
+const override: NonNullable<ZodToJsonConfig['override']> = ({ zodSchema, jsonSchema }) => {
+  const said = z.globalRegistry.get(zodSchema as unknown as z.ZodType)?.description
+  if (said !== undefined) jsonSchema.description ??= said
+  if (jsonSchema.anyOf) jsonSchema.anyOf = jsonSchema.anyOf.filter((side) => Object.keys(side).length > 0)
+}
+const conversion = { schemaRegistry: components, zodToJsonConfig: { override } }
+
 /** Must be registered before any route, so that it sees them all. */
 export function describeRoutes(app: App, version: string): void {
   void app.register(swagger, {
@@ -44,8 +58,7 @@ export function describeRoutes(app: App, version: string): void {
       security: [{ token: [] }],
       tags: ['tenants', 'plans', 'proofs', 'events', 'audit', 'platform'].map((name) => ({ name })),
     },
-    transform: createJsonSchemaTransform({ schemaRegistry: components }),
-    transformObject: (input) =>
-      onlyUsed(createJsonSchemaTransformObject({ schemaRegistry: components })(input) as Described) as never,
+    transform: createJsonSchemaTransform(conversion),
+    transformObject: (input) => onlyUsed(createJsonSchemaTransformObject(conversion)(input) as Described) as never,
   })
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { TenantView } from '../../engine/control-plane.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { tenantName } from '../../model/scalars.ts'
-import { byName, conditional, documents, more, refusals } from '../context.ts'
+import { answers, byName, conditional, documents, more, refusals } from '../context.ts'
 import type { App, RouteContext } from '../context.ts'
 import { etagOf } from '../etag.ts'
 import { once } from '../idempotency.ts'
@@ -30,7 +30,12 @@ function planning(app: App, context: RouteContext): void {
         tags: ['plans'],
         consumes: documents,
         body: tenant,
-        response: { 200: planView, ...refusals, ...more.conflict, ...more.invalid },
+        response: {
+          200: answers('The plan, with the verdict on the planned state.', planView),
+          ...refusals,
+          ...more.conflict,
+          ...more.invalid,
+        },
       },
     },
     async (request) => controlPlane.plan(request.body, context.callerOf(request)),
@@ -46,7 +51,13 @@ function planning(app: App, context: RouteContext): void {
         params: byName,
         consumes: documents,
         body: tenant.optional(),
-        response: { 200: planView, ...refusals, ...more.notFound, ...more.conflict, ...more.invalid },
+        response: {
+          200: answers('The plan, with the verdict on the planned state.', planView),
+          ...refusals,
+          ...more.notFound,
+          ...more.conflict,
+          ...more.invalid,
+        },
       },
     },
     async (request) => {
@@ -56,6 +67,13 @@ function planning(app: App, context: RouteContext): void {
       return controlPlane.plan(document, context.callerOf(request))
     },
   )
+}
+
+/** What is checked of a plan that comes in; the document inside is admitted by the control plane. */
+const planOf = z.strictObject({ document: z.unknown(), basis: z.string().min(1).max(512) })
+
+function applying(app: App, context: RouteContext): void {
+  const { controlPlane } = context
   app.post(
     '/v1/plans/apply',
     {
@@ -67,7 +85,12 @@ function planning(app: App, context: RouteContext): void {
         headers: conditional.keyed,
         consumes: documents,
         body: planToApply,
-        response: { 200: tenantView, ...refusals, ...more.conflict, ...more.invalid },
+        response: {
+          200: answers('The tenant, as planned.', tenantView),
+          ...refusals,
+          ...more.conflict,
+          ...more.invalid,
+        },
       },
     },
     async (request, reply) => {
@@ -83,11 +106,9 @@ function planning(app: App, context: RouteContext): void {
   )
 }
 
-/** What is checked of a plan that comes in; the document inside is admitted by the control plane. */
-const planOf = z.strictObject({ document: z.unknown(), basis: z.string().min(1).max(512) })
-
 export function planRoutes(app: App, context: RouteContext): void {
   planning(app, context)
+  applying(app, context)
   app.post(
     '/v1/prove',
     {
@@ -97,7 +118,7 @@ export function planRoutes(app: App, context: RouteContext): void {
         description: 'Over what the backends say now; all tenants when none is named.',
         tags: ['proofs'],
         body: z.strictObject({ tenants: z.array(tenantName).max(10_000).default([]) }).nullish(),
-        response: { 200: report, ...refusals, ...more.notFound },
+        response: { 200: answers('The verdicts, refuted or not.', report), ...refusals, ...more.notFound },
       },
     },
     async (request) => context.controlPlane.prove(request.body?.tenants ?? [], context.callerOf(request)),

@@ -1,6 +1,6 @@
 /** What is asked about the control plane itself: health, version, check-up and the audit log. */
 import { z } from 'zod'
-import { conditional, more, paging, refusals } from '../context.ts'
+import { answers, conditional, more, paging, refusals } from '../context.ts'
 import type { App, RouteContext } from '../context.ts'
 import { once } from '../idempotency.ts'
 import { auditList, checks, version } from '../schemas.ts'
@@ -58,7 +58,7 @@ export function platformRoutes(app: App, context: RouteContext): void {
         operationId: 'version',
         summary: 'Versions',
         tags: ['platform'],
-        response: { 200: version, ...refusals },
+        response: { 200: answers('Versions.', version), ...refusals },
       },
     },
     (_request, reply) => reply.send(controlPlane.version()),
@@ -70,7 +70,7 @@ export function platformRoutes(app: App, context: RouteContext): void {
         operationId: 'doctor',
         summary: 'Check the control plane and its backends',
         tags: ['platform'],
-        response: { 200: checks, ...refusals },
+        response: { 200: answers('Every check, failed or not.', checks), ...refusals },
       },
     },
     async () => ({ checks: [...(await controlPlane.doctor())] }),
@@ -94,7 +94,7 @@ function audit(app: App, { controlPlane }: RouteContext): void {
           limit: paging.limit,
           after: z.coerce.number().int().min(0).optional(),
         }),
-        response: { 200: auditList, ...refusals, ...more.notFound },
+        response: { 200: answers('One page of entries.', auditList), ...refusals, ...more.notFound },
       },
     },
     async (request, reply) => {

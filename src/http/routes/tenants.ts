@@ -6,7 +6,7 @@ import { isRingfenceError, RingfenceError } from '../../model/errors.ts'
 import { isObject } from '../../model/json.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { phases } from '../../model/status.ts'
-import { byName, conditional, documents, more, paging, refusals } from '../context.ts'
+import { answers, byName, conditional, documents, more, paging, refusals } from '../context.ts'
 import type { App, RouteContext } from '../context.ts'
 import { etagOf, matches, tagsOf } from '../etag.ts'
 import { once } from '../idempotency.ts'
@@ -118,7 +118,7 @@ function reads(app: App, context: RouteContext): void {
         summary: 'List tenants',
         tags: ['tenants'],
         querystring: z.strictObject({ phase: z.enum(phases).optional(), ...paging }),
-        response: { 200: tenantList, ...refusals },
+        response: { 200: answers('One page of tenants.', tenantList), ...refusals },
       },
     },
     async (request, reply) => {
@@ -139,7 +139,7 @@ function reads(app: App, context: RouteContext): void {
         summary: 'Read one tenant',
         tags: ['tenants'],
         params: byName,
-        response: { 200: tenantView, ...refusals, ...more.notFound },
+        response: { 200: answers('The tenant; its ETag is in the header.', tenantView), ...refusals, ...more.notFound },
       },
     },
     async (request, reply) => {
@@ -163,7 +163,13 @@ function writes(app: App, context: RouteContext): void {
         headers: conditional.keyed,
         consumes: documents,
         body: tenant,
-        response: { 200: tenantView, 201: tenantView, ...refusals, ...more.conflict, ...more.invalid },
+        response: {
+          200: answers('The tenant; its ETag is in the header.', tenantView),
+          201: answers('Created.', tenantView),
+          ...refusals,
+          ...more.conflict,
+          ...more.invalid,
+        },
       },
     },
     async (request, reply) => {
@@ -189,8 +195,8 @@ function writes(app: App, context: RouteContext): void {
         consumes: documents,
         body: tenant,
         response: {
-          200: tenantView,
-          201: tenantView,
+          200: answers('The tenant; its ETag is in the header.', tenantView),
+          201: answers('Created.', tenantView),
           ...refusals,
           ...more.conflict,
           ...more.stale,
@@ -221,7 +227,13 @@ function removal(app: App, context: RouteContext): void {
         params: byName,
         querystring: z.strictObject({ confirm: z.string().max(64) }),
         headers: conditional.write,
-        response: { 202: tenantView, ...refusals, ...more.notFound, ...more.conflict, ...more.stale },
+        response: {
+          202: answers('On its way out.', tenantView),
+          ...refusals,
+          ...more.notFound,
+          ...more.conflict,
+          ...more.stale,
+        },
       },
     },
     async (request, reply) => {

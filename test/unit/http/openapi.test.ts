@@ -73,6 +73,14 @@ test('every operation has its own id, its refusals, and a token unless it is hea
   }
 })
 
+test('every answer is described in words of its own', () => {
+  expect(every(document, 'description').filter((text) => text === 'Default Response')).toEqual([])
+})
+
+test('what the documents say of their fields is in it', () => {
+  expect(JSON.stringify(at('components', 'schemas', 'TenantDocumentInput'))).toContain('Refused in production.')
+})
+
 test('documents may be JSON or YAML', () => {
   const content = at('paths', '/v1/tenants', 'post', 'requestBody', 'content')
   expect(Object.keys(content)).toEqual(['application/json', 'application/yaml'])
