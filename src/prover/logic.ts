@@ -10,7 +10,8 @@ import type { World } from '../model/world.ts'
  * `k8s:sa:<ns>/<name>` · `k8s:user:<name>` · `k8s:group:<name>` · `k8s:ns:<ns>` (power over a namespace) ·
  * `k8s:secret:<ns>/<name>` · `k8s:cluster` (cluster-wide power) · `net:pods:<ns>` · `net:outside` · `net:any` ·
  * `net:metadata` · `net:platform:<what>` · `pg:role:<server>/<name>` · `pg:public:<server>` · `pg:db:<server>/<name>` ·
- * `pg:server:<server>` (superuser power). A tenant itself is `tenant:<name>`, anyone unknown is `outsider`.
+ * `pg:server:<server>` (superuser power). With RBAC's own: `k8s:sa:<ns>/*` (any account that could exist there),
+ * `k8s:ns:*` (power over every namespace), `k8s:admin:<ns>` (every verb there), `k8s:platform:<what>` (what others stand on). A tenant itself is `tenant:<name>`, anyone unknown is `outsider`.
  */
 export type Node = string
 
