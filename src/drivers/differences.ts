@@ -14,7 +14,11 @@ export interface Difference {
  * Leaves that differ between what is there (`from`) and what should be (`to`). Lists of one length are compared item
  * by item, others are named whole, since an insertion would shift every index.
  */
-export function differences(from: Json | undefined, to: Json | undefined, keys: readonly (string | number)[] = []): Difference[] {
+export function differences(
+  from: Json | undefined,
+  to: Json | undefined,
+  keys: readonly (string | number)[] = [],
+): Difference[] {
   if (jsonEqual(from, to)) return []
   if (isObject(from) && isObject(to)) {
     const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].toSorted()
@@ -26,7 +30,8 @@ export function differences(from: Json | undefined, to: Json | undefined, keys: 
   return [{ keys, from, to }]
 }
 
-const own = (object: JsonObject, name: string): Json | undefined => (Object.hasOwn(object, name) ? object[name] : undefined)
+const own = (object: JsonObject, name: string): Json | undefined =>
+  Object.hasOwn(object, name) ? object[name] : undefined
 
 /** The value under a path of keys, or undefined. */
 export function valueAt(root: Json | undefined, keys: readonly (string | number)[]): Json | undefined {

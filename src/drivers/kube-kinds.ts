@@ -13,9 +13,16 @@ export interface KubeKind {
 }
 
 /** One line of the table. */
-export const kubeKind = (group: string, version: string, kind: string, plural: string, namespaced: boolean): KubeKind => ({ kind, group, version, plural, namespaced })
+export const kubeKind = (
+  group: string,
+  version: string,
+  kind: string,
+  plural: string,
+  namespaced: boolean,
+): KubeKind => ({ kind, group, version, plural, namespaced })
 const core = (kind: string, plural: string, namespaced = true) => kubeKind('', 'v1', kind, plural, namespaced)
-const rbac = (kind: string, plural: string, namespaced: boolean) => kubeKind('rbac.authorization.k8s.io', 'v1', kind, plural, namespaced)
+const rbac = (kind: string, plural: string, namespaced: boolean) =>
+  kubeKind('rbac.authorization.k8s.io', 'v1', kind, plural, namespaced)
 const admission = (kind: string, plural: string) => kubeKind('admissionregistration.k8s.io', 'v1', kind, plural, false)
 
 /** Kinds with a driver, by the name after `kubernetes/`. */
@@ -32,9 +39,21 @@ export const drivenKinds: { readonly [kind: string]: KubeKind } = {
   NetworkPolicy: kubeKind('networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies', true),
   ValidatingAdmissionPolicy: admission('ValidatingAdmissionPolicy', 'validatingadmissionpolicies'),
   ValidatingAdmissionPolicyBinding: admission('ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'),
-  CustomResourceDefinition: kubeKind('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition', 'customresourcedefinitions', false),
+  CustomResourceDefinition: kubeKind(
+    'apiextensions.k8s.io',
+    'v1',
+    'CustomResourceDefinition',
+    'customresourcedefinitions',
+    false,
+  ),
   CiliumNetworkPolicy: kubeKind('cilium.io', 'v2', 'CiliumNetworkPolicy', 'ciliumnetworkpolicies', true),
-  CiliumClusterwideNetworkPolicy: kubeKind('cilium.io', 'v2', 'CiliumClusterwideNetworkPolicy', 'ciliumclusterwidenetworkpolicies', false),
+  CiliumClusterwideNetworkPolicy: kubeKind(
+    'cilium.io',
+    'v2',
+    'CiliumClusterwideNetworkPolicy',
+    'ciliumclusterwidenetworkpolicies',
+    false,
+  ),
   CalicoNetworkPolicy: kubeKind('projectcalico.org', 'v3', 'NetworkPolicy', 'networkpolicies', true),
   CalicoGlobalNetworkPolicy: kubeKind('projectcalico.org', 'v3', 'GlobalNetworkPolicy', 'globalnetworkpolicies', false),
 }
@@ -47,7 +66,13 @@ const readKinds: readonly KubeKind[] = [
   admission('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'),
   admission('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'),
   kubeKind('admissionregistration.k8s.io', '', 'MutatingAdmissionPolicy', 'mutatingadmissionpolicies', false),
-  kubeKind('admissionregistration.k8s.io', '', 'MutatingAdmissionPolicyBinding', 'mutatingadmissionpolicybindings', false),
+  kubeKind(
+    'admissionregistration.k8s.io',
+    '',
+    'MutatingAdmissionPolicyBinding',
+    'mutatingadmissionpolicybindings',
+    false,
+  ),
   kubeKind('policy.networking.k8s.io', '', 'AdminNetworkPolicy', 'adminnetworkpolicies', false),
   kubeKind('policy.networking.k8s.io', '', 'BaselineAdminNetworkPolicy', 'baselineadminnetworkpolicies', false),
   kubeKind('policy.networking.k8s.io', '', 'ClusterNetworkPolicy', 'clusternetworkpolicies', false),
@@ -66,7 +91,10 @@ const readKinds: readonly KubeKind[] = [
 const notRead = new Set(['ConfigMap', 'CustomResourceDefinition'])
 
 /** What a snapshot holds. A `version` that is empty is the one the server prefers. */
-export const snapshotKinds: readonly KubeKind[] = [...Object.values(drivenKinds).filter((kind) => !notRead.has(kind.kind)), ...readKinds]
+export const snapshotKinds: readonly KubeKind[] = [
+  ...Object.values(drivenKinds).filter((kind) => !notRead.has(kind.kind)),
+  ...readKinds,
+]
 
 export const secretKind: KubeKind = core('Secret', 'secrets')
 

@@ -16,11 +16,19 @@ export function login(namespace: string): Resource {
     backend: 'credentials',
     externalName: `${namespace}/${name}`,
     owner: { name: 'acme', uid: 'u' },
-    spec: { namespace, name, labels: { 'ringfence.dev/tenant': 'acme' }, data: { host: 'db.example.com', port: 5432, database: 'acme_db', username: 'acme_user' } },
+    spec: {
+      namespace,
+      name,
+      labels: { 'ringfence.dev/tenant': 'acme' },
+      data: { host: 'db.example.com', port: 5432, database: 'acme_db', username: 'acme_user' },
+    },
     secrets: [{ name: 'password', role: 'source' }],
     needs: [],
     onRemove: 'delete',
   }
 }
 
-export const changedLogin = (resource: Resource): Resource => ({ ...resource, spec: { ...resource.spec, data: { ...(resource.spec['data'] as object), host: 'new.example.com' } } })
+export const changedLogin = (resource: Resource): Resource => ({
+  ...resource,
+  spec: { ...resource.spec, data: { ...(resource.spec['data'] as object), host: 'new.example.com' } },
+})

@@ -30,17 +30,27 @@ export function additionRemover(client: KubernetesClient): KubernetesBackend['re
     const { name, namespace, uid } = culprit
     const what = `${culprit.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`
     const kind = kindOf(culprit.apiVersion, culprit.kind)
-    const refuse = (why: string) => new RingfenceError('Guarded', `${what} is not removed: ${why}`, { kind: culprit.kind, name })
-    if (culprit.product !== 'kubernetes' || !kind || !removable.has(kind.kind)) throw refuse('objects of this kind are never removed')
+    const refuse = (why: string) =>
+      new RingfenceError('Guarded', `${what} is not removed: ${why}`, { kind: culprit.kind, name })
+    if (culprit.product !== 'kubernetes' || !kind || !removable.has(kind.kind))
+      throw refuse('objects of this kind are never removed')
     if (uid === undefined) throw refuse('it was named without its uid')
-    if (name.startsWith('system:') || name === 'cluster-admin' || namespace?.startsWith('kube-')) throw refuse('it belongs to the cluster')
+    if (name.startsWith('system:') || name === 'cluster-admin' || namespace?.startsWith('kube-'))
+      throw refuse('it belongs to the cluster')
     const limits = { signal, deadlineMs: Date.now() + defaultTimeoutMs }
     const path = objectPath(kind, namespace, name)
     const live = await client.request('GET', path, limits)
     const found = liveMetadata(live)
-    if (found.uid !== uid) throw new RingfenceError('Conflict', `${what} is another object by now; nothing was removed`, { seen: uid, found: found.uid })
+    if (found.uid !== uid)
+      throw new RingfenceError('Conflict', `${what} is another object by now; nothing was removed`, {
+        seen: uid,
+        found: found.uid,
+      })
     const preconditions = { uid, resourceVersion: found.resourceVersion }
-    await client.request('DELETE', path, { ...limits, body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy: 'Background' } })
+    await client.request('DELETE', path, {
+      ...limits,
+      body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy: 'Background' },
+    })
     return live
   }
 }
@@ -49,6 +59,8 @@ function kindOf(apiVersion: string | undefined, kind: string): KubeKind | undefi
   const candidates = snapshotKinds.filter((known) => known.kind === kind)
   if (apiVersion === undefined) return candidates.length === 1 && candidates[0]?.version ? candidates[0] : undefined
   const [version = '', group = ''] = apiVersion.split('/').toReversed()
-  const found = candidates.find((known) => known.group === group && (known.version === '' || apiVersionOf(known) === apiVersion))
+  const found = candidates.find(
+    (known) => known.group === group && (known.version === '' || apiVersionOf(known) === apiVersion),
+  )
   return found && { ...found, version }
 }

@@ -3,15 +3,30 @@
  * replaced is noted on the object so that `release` restores it. Pure.
  */
 import { isObject, type JsonObject } from '../../model/json.ts'
-import { beforeMark, desiredMarks, journalMark, managedKeys, targetMarks, workloadsMark, type Marks, type StringMap } from './marks.ts'
+import {
+  beforeMark,
+  desiredMarks,
+  journalMark,
+  managedKeys,
+  targetMarks,
+  workloadsMark,
+  type Marks,
+  type StringMap,
+} from './marks.ts'
 
 /** Marks of an object that becomes ours. A note of an earlier adoption is kept: it is the older truth. */
 export function adoptedMarks(kind: string, spec: JsonObject, present: Marks): Marks {
   const target = targetMarks(kind, spec, present)
   const desired = desiredMarks(spec)
   const replaced = (what: 'labels' | 'annotations'): StringMap =>
-    Object.fromEntries(Object.entries(present[what]).filter(([key, value]) => target[what][key] !== value && !(what === 'annotations' && key === beforeMark)))
-  const before = present.annotations[beforeMark] ?? JSON.stringify({ labels: replaced('labels'), annotations: replaced('annotations') })
+    Object.fromEntries(
+      Object.entries(present[what]).filter(
+        ([key, value]) => target[what][key] !== value && !(what === 'annotations' && key === beforeMark),
+      ),
+    )
+  const before =
+    present.annotations[beforeMark] ??
+    JSON.stringify({ labels: replaced('labels'), annotations: replaced('annotations') })
   return { labels: target.labels, annotations: { ...target.annotations, ...desired.annotations, [beforeMark]: before } }
 }
 
@@ -21,7 +36,11 @@ export function releasedMarks(present: Marks): Marks {
   const before = noted(present.annotations[beforeMark])
   const ours = new Set([journalMark, beforeMark, workloadsMark, 'ringfence.dev/managed'])
   const rest = (what: 'labels' | 'annotations'): StringMap => ({
-    ...Object.fromEntries(Object.entries(present[what]).filter(([key]) => !managed[what].includes(key) && !(what === 'annotations' && ours.has(key)))),
+    ...Object.fromEntries(
+      Object.entries(present[what]).filter(
+        ([key]) => !managed[what].includes(key) && !(what === 'annotations' && ours.has(key)),
+      ),
+    ),
     ...before[what],
   })
   return { labels: rest('labels'), annotations: rest('annotations') }
@@ -29,10 +48,16 @@ export function releasedMarks(present: Marks): Marks {
 
 function noted(note: string | undefined): Marks {
   const strings = (value: unknown): StringMap =>
-    isObject(value) ? Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string')) : {}
+    isObject(value)
+      ? Object.fromEntries(
+          Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+        )
+      : {}
   try {
     const parsed: unknown = JSON.parse(note ?? '{}')
-    return isObject(parsed) ? { labels: strings(parsed['labels']), annotations: strings(parsed['annotations']) } : { labels: {}, annotations: {} }
+    return isObject(parsed)
+      ? { labels: strings(parsed['labels']), annotations: strings(parsed['annotations']) }
+      : { labels: {}, annotations: {} }
   } catch {
     return { labels: {}, annotations: {} }
   }

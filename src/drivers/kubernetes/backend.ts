@@ -22,7 +22,11 @@ export interface KubernetesBackendOptions extends ClientOptions {
 }
 
 /** Connects on first use. Watches run from the first `changes()` on; until then every answer is a read. */
-export function createKubernetesBackend(name: string, access: ClusterAccess, options: KubernetesBackendOptions = {}): KubernetesBackend {
+export function createKubernetesBackend(
+  name: string,
+  access: ClusterAccess,
+  options: KubernetesBackendOptions = {},
+): KubernetesBackend {
   const client = createKubernetesClient(access, options)
   const discovery = createDiscovery(client)
   const feed = createChangeFeed()
@@ -38,8 +42,14 @@ export function createKubernetesBackend(name: string, access: ClusterAccess, opt
     },
     async check(signal) {
       const answer = await client.request('GET', '/version', { signal, deadlineMs: Date.now() + defaultTimeoutMs })
-      if (typeof answer['gitVersion'] !== 'string') throw new RingfenceError('Unreadable', `${access.server} does not answer like a Kubernetes API server`, { server: access.server })
-      await client.request('GET', objectPath(drivenKinds['Namespace'] as KubeKind, undefined, 'kube-system'), { signal, deadlineMs: Date.now() + defaultTimeoutMs })
+      if (typeof answer['gitVersion'] !== 'string')
+        throw new RingfenceError('Unreadable', `${access.server} does not answer like a Kubernetes API server`, {
+          server: access.server,
+        })
+      await client.request('GET', objectPath(drivenKinds['Namespace'] as KubeKind, undefined, 'kube-system'), {
+        signal,
+        deadlineMs: Date.now() + defaultTimeoutMs,
+      })
     },
     facts: (signal) => readFacts(client, discovery, signal),
     snapshot: (signal, { fresh }) => takeSnapshot({ client, discovery, watched: watchers.objects }, signal, fresh),
@@ -58,13 +68,19 @@ function driversOf(client: KubernetesClient, known: (kind: KubeKind) => Known): 
     const custom = ['cilium.io', 'projectcalico.org'].includes(kind.group)
     const definitionGone = async (call: Call): Promise<boolean> => {
       try {
-        await client.request('GET', objectPath(definition, undefined, `${kind.plural}.${kind.group}`), { signal: call.signal, deadlineMs: call.deadlineMs })
+        await client.request('GET', objectPath(definition, undefined, `${kind.plural}.${kind.group}`), {
+          signal: call.signal,
+          deadlineMs: call.deadlineMs,
+        })
         return false
       } catch (error) {
         return error instanceof RingfenceError && error.code === 'NotFound'
       }
     }
-    return [`kubernetes/${name}`, createPlainDriver({ client, kind, known: known(kind), ...(custom ? { definitionGone } : {}) })] as const
+    return [
+      `kubernetes/${name}`,
+      createPlainDriver({ client, kind, known: known(kind), ...(custom ? { definitionGone } : {}) }),
+    ] as const
   })
   return Object.fromEntries([...plain, ['kubernetes/Workloads', createWorkloadsDriver(client)]])
 }

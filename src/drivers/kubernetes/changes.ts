@@ -17,7 +17,8 @@ export function createChangeFeed(gatherMs = 100): ChangeFeed {
       const listener = (change: BackendChange) => {
         // A resync covers everything that is still waiting.
         if (change === 'resync') waiting.clear()
-        if (!waiting.has('resync')) waiting.set(change === 'resync' ? change : `${change.kind} ${change.externalName}`, change)
+        if (!waiting.has('resync'))
+          waiting.set(change === 'resync' ? change : `${change.kind} ${change.externalName}`, change)
         wake()
       }
       const abort = () => wake()

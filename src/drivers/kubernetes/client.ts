@@ -42,86 +42,102 @@ export interface KubernetesClient {
 /** How long a call may take that has no deadline of its own (facts, discovery, lists for a snapshot). */
 export const defaultTimeoutMs = 30_000
 
+/** The two sets of connections, and what every request carries. */
+interface Connections {
+  readonly calls: Pool
+  readonly watches: Pool
+  /** Path of the API below the server's origin. */
+  readonly prefix: string
+  headers(accept: string | undefined, contentType: string | undefined): Promise<Record<string, string>>
+}
+
 /** Opens no connection until the first request. */
 export function createKubernetesClient(access: ClusterAccess, options: ClientOptions = {}): KubernetesClient {
   const url = new URL(access.server)
-  const prefix = url.pathname.replace(/\/+$/, '')
   const connect = {
     timeout: 10_000,
     ...(access.ca === undefined ? {} : { ca: access.ca }),
     ...(access.certificate === undefined ? {} : { cert: access.certificate.cert, key: access.certificate.key }),
   }
-  const calls = new Pool(url.origin, { connections: options.connections ?? 16, keepAliveTimeout: 60_000, keepAliveMaxTimeout: 120_000, connect })
-  const watches = new Pool(url.origin, { connections: null, keepAliveTimeout: 1_000, connect })
-  const headers = async (accept: string | undefined, contentType: string | undefined): Promise<Record<string, string>> => ({
-    accept: accept ?? 'application/json',
-    'user-agent': options.userAgent ?? 'ringfence',
-    ...(contentType === undefined ? {} : { 'content-type': contentType }),
-    ...(access.token === undefined ? {} : { authorization: `Bearer ${await access.token()}` }),
-  })
-
+  const keepAlive = { keepAliveTimeout: 60_000, keepAliveMaxTimeout: 120_000 }
+  const connections: Connections = {
+    calls: new Pool(url.origin, { connections: options.connections ?? 16, ...keepAlive, connect }),
+    watches: new Pool(url.origin, { connections: null, keepAliveTimeout: 1_000, connect }),
+    prefix: url.pathname.replace(/\/+$/, ''),
+    headers: async (accept, contentType) => ({
+      accept: accept ?? 'application/json',
+      'user-agent': options.userAgent ?? 'ringfence',
+      ...(contentType === undefined ? {} : { 'content-type': contentType }),
+      ...(access.token === undefined ? {} : { authorization: `Bearer ${await access.token()}` }),
+    }),
+  }
   return {
-    async request(method, path, call) {
-      const asked: Asked = { method, path }
-      const limit = limitOf(call.signal, call.deadlineMs)
-      let started = false
-      try {
-        limit.signal.throwIfAborted()
-        const body = call.body === undefined ? null : JSON.stringify(call.body)
-        const sentHeaders = await headers(call.accept, body === null ? undefined : (call.contentType ?? 'application/json'))
-        limit.signal.throwIfAborted()
-        started = true
-        const answer = await limit.race(calls.request({
-          method,
-          path: prefix + path,
-          query: present(call.query),
-          headers: sentHeaders,
-          body,
-          signal: limit.signal,
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        }))
-        const text = await answer.body.text()
-        if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, text)
-        return parseObject(asked, text)
-      } catch (error) {
-        if (error instanceof RingfenceError) throw error
-        throw transportError(asked, error, limit.ended(), started)
-      } finally {
-        limit.release()
-      }
-    },
-
-    async *stream(path, call) {
-      const asked: Asked = { method: 'WATCH', path }
-      const limit = limitOf(call.signal, Number.POSITIVE_INFINITY)
-      try {
-        limit.signal.throwIfAborted()
-        const answer = await limit.race(watches.request({
-          method: 'GET',
-          path: prefix + path,
-          query: present(call.query),
-          headers: await headers(call.accept, undefined),
-          signal: limit.signal,
-          headersTimeout: call.silenceMs,
-          bodyTimeout: call.silenceMs,
-          blocking: true,
-        }))
-        if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, await answer.body.text())
-        call.opened?.()
-        yield* lines(answer.body)
-      } catch (error) {
-        if (error instanceof RingfenceError) throw error
-        throw transportError(asked, error, limit.ended(), true)
-      } finally {
-        limit.release()
-        limit.cancel()
-      }
-    },
-
+    request: (method, path, call) => request(connections, { method, path }, call),
+    stream: (path, call) => stream(connections, { method: 'WATCH', path }, call),
     async close() {
-      await Promise.all([calls.destroy(), watches.destroy()])
+      await Promise.all([connections.calls.destroy(), connections.watches.destroy()])
     },
+  }
+}
+
+async function request(connections: Connections, asked: Asked, call: RequestOptions): Promise<JsonObject> {
+  const limit = limitOf(call.signal, call.deadlineMs)
+  let started = false
+  try {
+    limit.signal.throwIfAborted()
+    const body = call.body === undefined ? null : JSON.stringify(call.body)
+    const headers = await connections.headers(
+      call.accept,
+      body === null ? undefined : (call.contentType ?? 'application/json'),
+    )
+    limit.signal.throwIfAborted()
+    started = true
+    const answered = connections.calls.request({
+      method: asked.method,
+      path: connections.prefix + asked.path,
+      query: present(call.query),
+      headers,
+      body,
+      signal: limit.signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+    const answer = await limit.race(answered)
+    const text = await answer.body.text()
+    if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, text)
+    return parseObject(asked, text)
+  } catch (error) {
+    if (error instanceof RingfenceError) throw error
+    throw transportError(asked, error, limit.ended(), started)
+  } finally {
+    limit.release()
+  }
+}
+
+async function* stream(connections: Connections, asked: Asked, call: StreamOptions): AsyncIterable<string> {
+  const limit = limitOf(call.signal, Number.POSITIVE_INFINITY)
+  try {
+    limit.signal.throwIfAborted()
+    const answered = connections.watches.request({
+      method: 'GET',
+      path: connections.prefix + asked.path,
+      query: present(call.query),
+      headers: await connections.headers(call.accept, undefined),
+      signal: limit.signal,
+      headersTimeout: call.silenceMs,
+      bodyTimeout: call.silenceMs,
+      blocking: true,
+    })
+    const answer = await limit.race(answered)
+    if (answer.statusCode >= 400) throw answerError(asked, answer.statusCode, answer.headers, await answer.body.text())
+    call.opened?.()
+    yield* lines(answer.body)
+  } catch (error) {
+    if (error instanceof RingfenceError) throw error
+    throw transportError(asked, error, limit.ended(), true)
+  } finally {
+    limit.release()
+    limit.cancel()
   }
 }
 
@@ -146,12 +162,19 @@ function parseObject(asked: Asked, text: string): JsonObject {
   try {
     return JSON.parse(text) as JsonObject
   } catch (error) {
-    throw new RingfenceError('Unreadable', `${asked.method} ${asked.path}: the answer is not JSON`, { ...asked, sent: true }, error)
+    throw new RingfenceError(
+      'Unreadable',
+      `${asked.method} ${asked.path}: the answer is not JSON`,
+      { ...asked, sent: true },
+      error,
+    )
   }
 }
 
 const present = (query: RequestOptions['query']): Record<string, string> =>
-  Object.fromEntries(Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])))
+  Object.fromEntries(
+    Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  )
 
 /** One signal out of the caller's signal and deadline; remembers which of the two ended it, leaves no listener behind. */
 function limitOf(signal: AbortSignal, deadlineMs: number) {
@@ -171,7 +194,8 @@ function limitOf(signal: AbortSignal, deadlineMs: number) {
   else if (deadlineMs <= Date.now()) end('deadline')
   else {
     signal.addEventListener('abort', abort, { once: true })
-    if (Number.isFinite(deadlineMs)) timer = setTimeout(() => end('deadline'), Math.min(deadlineMs - Date.now(), 0x7fff_ffff))
+    if (Number.isFinite(deadlineMs))
+      timer = setTimeout(() => end('deadline'), Math.min(deadlineMs - Date.now(), 0x7fff_ffff))
   }
   return {
     signal: controller.signal,

@@ -13,10 +13,17 @@ export function diffManifest(spec: JsonObject, state: JsonObject): readonly Drif
   const kind = String(spec['kind'])
   const present = marksOf(state)
   const target = targetMarks(kind, spec, present)
-  const fields = differences(fencingFields(kind, state), fencingFields(kind, spec)).map((found) => spelled(found, spec, state))
+  const fields = differences(fencingFields(kind, state), fencingFields(kind, spec)).map((found) =>
+    spelled(found, spec, state),
+  )
   const marks = differences({ ...present }, { ...target }, ['metadata'])
   const owners = differences(ownerReferences(state), ownerReferences(spec), ['metadata', 'ownerReferences'])
-  return [...marks, ...owners, ...fields].map(({ keys, from, to }) => ({ path: pointer(keys), from, to, how: howTo(kind, keys, state) }))
+  return [...marks, ...owners, ...fields].map(({ keys, from, to }) => ({
+    path: pointer(keys),
+    from,
+    to,
+    how: howTo(kind, keys, state),
+  }))
 }
 
 const ownerReferences = (manifest: JsonObject): Json | undefined => {

@@ -38,8 +38,11 @@ export function createDiscovery(client: KubernetesClient): Discovery {
     if (!group) return []
     const preferred = (group['preferredVersion'] as { version?: string } | undefined)?.version
     const all = (group['versions'] as readonly { version: string }[] | undefined)?.map((entry) => entry.version)
-    if (!all || all.length === 0) throw new RingfenceError('Unreadable', `The API group ${kind.group} lists no versions`, { group: kind.group })
-    return [...new Set([...(all.includes(kind.version) ? [kind.version] : []), ...(preferred ? [preferred] : []), ...all])]
+    if (!all || all.length === 0)
+      throw new RingfenceError('Unreadable', `The API group ${kind.group} lists no versions`, { group: kind.group })
+    return [
+      ...new Set([...(all.includes(kind.version) ? [kind.version] : []), ...(preferred ? [preferred] : []), ...all]),
+    ]
   }
   return {
     async served(kind, limits) {

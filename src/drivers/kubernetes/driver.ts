@@ -33,105 +33,129 @@ export interface PlainDriverOptions {
 }
 
 export function createPlainDriver(options: PlainDriverOptions): Driver {
-  const { client, kind } = options
-  // The cache holds the kind as it is usually served; another group or version of it is always read.
-  const trusted = (resource: Resource): Known | undefined => (endpoint(resource, kind) === kind ? options.known : undefined)
-  const known = {
-    get: (resource: Resource) => trusted(resource)?.get(resource.externalName),
-    saw: (resource: Resource, live: JsonObject) => trusted(resource)?.saw(resource.externalName, live),
-    doubt: (resource: Resource) => trusted(resource)?.doubt(resource.externalName),
-  }
-  const limits = (call: Call) => ({ signal: call.signal, deadlineMs: call.deadlineMs })
-  const target = (resource: Resource) => nameOf(resource, kind)
-  const path = (resource: Resource) => {
-    const { namespace, name } = target(resource)
-    return objectPath(endpoint(resource, kind), namespace, name)
-  }
-  const read = async (resource: Resource, call: Call): Promise<JsonObject> => {
-    const live = await client.request('GET', path(resource), limits(call))
-    known.saw(resource, live)
-    return live
-  }
-  /** Puts a whole object back under the uid and resource version that were read: anyone's write between is a 409. */
-  const put = async (resource: Resource, live: JsonObject, marks: Marks, fields: JsonObject, call: Call): Promise<Owned> => {
-    const body: JsonObject = { ...fields, apiVersion: live['apiVersion'] ?? '', kind: live['kind'] ?? '', metadata: { ...(live['metadata'] as JsonObject), ...marks } }
-    try {
-      const written = await client.request('PUT', path(resource), { ...limits(call), body })
-      known.saw(resource, written)
-      return ownedOf(written)
-    } catch (error) {
-      known.doubt(resource)
-      throw error
-    }
-  }
-  const readSeen = async (resource: Resource, seen: { readonly id: string }, call: Call): Promise<JsonObject> => {
-    const live = await read(resource, call)
-    const { uid } = liveMetadata(live)
-    if (uid !== seen.id) throw changedHands(resource, seen.id, uid)
-    return live
-  }
-
+  const { kind } = options
   return {
     fencing: 'conditional',
-    async observe(resource, call): Promise<Observation> {
-      const cached = call.fresh ? undefined : known.get(resource)
-      if (cached === null) return { status: 'absent' }
-      if (cached !== undefined) return observationOf(cached, call)
-      try {
-        return observationOf(await read(resource, call), call)
-      } catch (error) {
-        const cause = toRingfenceError(error)
-        if (cause.code === 'NotFound') return { status: 'absent' }
-        if (cause.code === 'NotConfigured' && (await options.definitionGone?.(call).catch(() => false))) return { status: 'absent' }
-        return { status: 'unreadable', cause }
-      }
-    },
-
+    observe: (resource, call) => observe(options, resource, call),
     diff: (resource, state) => diffManifest(resource.spec, state),
-
-    async create(resource, call) {
-      const { namespace } = target(resource)
-      const { labels, annotations } = desiredMarks(resource.spec)
-      const metadata = { ...(resource.spec['metadata'] as JsonObject), labels, annotations: { ...annotations, [journalMark]: call.key } }
-      try {
-        const live = await client.request('POST', collectionPath(endpoint(resource, kind), namespace), { ...limits(call), body: { ...resource.spec, metadata } })
-        known.saw(resource, live)
-        return ownedOf(live)
-      } catch (error) {
-        known.doubt(resource)
-        const cause = toRingfenceError(error)
-        if (mayHaveHappened(cause)) return 'unknown'
-        // The container is not there (yet, or any more): the same call succeeds once it is.
-        if (cause.code === 'NotFound') throw new RingfenceError('Waiting', cause.message, cause.facts, cause)
-        throw cause
-      }
-    },
-
+    create: (resource, call) => create(options, resource, call),
     async update(resource, seen, _drift, call) {
-      const live = await readSeen(resource, seen, call)
-      return put(resource, withoutOwners(live, resource), targetMarks(kind.kind, resource.spec, marksOf(live)), replacedFields(live, resource.spec), call)
+      const live = await readSeen(options, resource, seen, call)
+      const marks = targetMarks(kind.kind, resource.spec, marksOf(live))
+      return put(options, resource, withoutOwners(live, resource), marks, replacedFields(live, resource.spec), call)
     },
-
-    async remove(resource, seen, call) {
-      const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: seen.id }, propagationPolicy: 'Background' }
-      try {
-        await client.request('DELETE', path(resource), { ...limits(call), body })
-      } catch (error) {
-        if (toRingfenceError(error).code !== 'NotFound') throw error
-      } finally {
-        known.doubt(resource)
-      }
-    },
-
+    remove: (resource, seen, call) => remove(options, resource, seen, call),
     async adopt(resource: Resource, seen: Foreign, call: Call): Promise<Owned> {
-      const live = await readSeen(resource, seen, call)
-      return put(resource, live, adoptedMarks(kind.kind, resource.spec, marksOf(live)), live, call)
+      const live = await readSeen(options, resource, seen, call)
+      return put(options, resource, live, adoptedMarks(kind.kind, resource.spec, marksOf(live)), live, call)
     },
-
     async release(resource: Resource, seen: Owned, call: Call): Promise<void> {
-      const live = await readSeen(resource, seen, call)
-      await put(resource, live, releasedMarks(marksOf(live)), live, call)
+      const live = await readSeen(options, resource, seen, call)
+      await put(options, resource, live, releasedMarks(marksOf(live)), live, call)
     },
+  }
+}
+
+const limits = (call: Call) => ({ signal: call.signal, deadlineMs: call.deadlineMs })
+
+/** The cache holds the kind as it is usually served; another group or version of it is always read. */
+const knownOf = ({ kind, known }: PlainDriverOptions, resource: Resource): Known | undefined =>
+  endpoint(resource, kind) === kind ? known : undefined
+
+function pathOf({ kind }: PlainDriverOptions, resource: Resource): string {
+  const { namespace, name } = nameOf(resource, kind)
+  return objectPath(endpoint(resource, kind), namespace, name)
+}
+
+async function read(options: PlainDriverOptions, resource: Resource, call: Call): Promise<JsonObject> {
+  const live = await options.client.request('GET', pathOf(options, resource), limits(call))
+  knownOf(options, resource)?.saw(resource.externalName, live)
+  return live
+}
+
+/** The object as it is now, if it is still the one that was seen. */
+async function readSeen(
+  options: PlainDriverOptions,
+  resource: Resource,
+  seen: { readonly id: string },
+  call: Call,
+): Promise<JsonObject> {
+  const live = await read(options, resource, call)
+  const { uid } = liveMetadata(live)
+  if (uid !== seen.id) throw changedHands(resource, seen.id, uid)
+  return live
+}
+
+/** Puts a whole object back under the uid and resource version that were read: anyone's write between is a 409. */
+async function put(
+  options: PlainDriverOptions,
+  resource: Resource,
+  live: JsonObject,
+  marks: Marks,
+  fields: JsonObject,
+  call: Call,
+): Promise<Owned> {
+  const identity = { apiVersion: live['apiVersion'] ?? '', kind: live['kind'] ?? '' }
+  const body: JsonObject = { ...fields, ...identity, metadata: { ...(live['metadata'] as JsonObject), ...marks } }
+  const known = knownOf(options, resource)
+  try {
+    const written = await options.client.request('PUT', pathOf(options, resource), { ...limits(call), body })
+    known?.saw(resource.externalName, written)
+    return ownedOf(written)
+  } catch (error) {
+    known?.doubt(resource.externalName)
+    throw error
+  }
+}
+
+async function observe(options: PlainDriverOptions, resource: Resource, call: Call): Promise<Observation> {
+  const cached = call.fresh ? undefined : knownOf(options, resource)?.get(resource.externalName)
+  if (cached === null) return { status: 'absent' }
+  if (cached !== undefined) return observationOf(cached, call)
+  try {
+    return observationOf(await read(options, resource, call), call)
+  } catch (error) {
+    const cause = toRingfenceError(error)
+    if (cause.code === 'NotFound') return { status: 'absent' }
+    const notServed = cause.code === 'NotConfigured' && options.definitionGone !== undefined
+    if (notServed && (await options.definitionGone(call).catch(() => false))) return { status: 'absent' }
+    return { status: 'unreadable', cause }
+  }
+}
+
+async function create(options: PlainDriverOptions, resource: Resource, call: Call): Promise<Owned | 'unknown'> {
+  const { client, kind } = options
+  const { namespace } = nameOf(resource, kind)
+  const { labels, annotations } = desiredMarks(resource.spec)
+  const marks = { labels, annotations: { ...annotations, [journalMark]: call.key } }
+  const body = { ...resource.spec, metadata: { ...(resource.spec['metadata'] as JsonObject), ...marks } }
+  const known = knownOf(options, resource)
+  try {
+    const live = await client.request('POST', collectionPath(endpoint(resource, kind), namespace), {
+      ...limits(call),
+      body,
+    })
+    known?.saw(resource.externalName, live)
+    return ownedOf(live)
+  } catch (error) {
+    known?.doubt(resource.externalName)
+    const cause = toRingfenceError(error)
+    if (mayHaveHappened(cause)) return 'unknown'
+    // The container is not there (yet, or any more): the same call succeeds once it is.
+    if (cause.code === 'NotFound') throw new RingfenceError('Waiting', cause.message, cause.facts, cause)
+    throw cause
+  }
+}
+
+async function remove(options: PlainDriverOptions, resource: Resource, seen: Owned, call: Call): Promise<void> {
+  const preconditions = { uid: seen.id }
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy: 'Background' }
+  try {
+    await options.client.request('DELETE', pathOf(options, resource), { ...limits(call), body })
+  } catch (error) {
+    if (toRingfenceError(error).code !== 'NotFound') throw error
+  } finally {
+    knownOf(options, resource)?.doubt(resource.externalName)
   }
 }
 
@@ -146,9 +170,14 @@ export function nameOf(resource: Resource, kind: KubeKind): { readonly namespace
   const parts = resource.externalName.split('/')
   const [namespace, name] = kind.namespaced ? parts : [undefined, parts[0]]
   const metadata = isObject(resource.spec['metadata']) ? resource.spec['metadata'] : {}
-  const fits = parts.length === (kind.namespaced ? 2 : 1) && metadata['name'] === name && metadata['namespace'] === namespace
+  const fits =
+    parts.length === (kind.namespaced ? 2 : 1) && metadata['name'] === name && metadata['namespace'] === namespace
   if (!fits || !name || resource.spec['kind'] !== kind.kind) {
-    throw new RingfenceError('Internal', `${resource.address}: the manifest is not the ${kind.kind} ${resource.externalName}`, { address: resource.address })
+    throw new RingfenceError(
+      'Internal',
+      `${resource.address}: the manifest is not the ${kind.kind} ${resource.externalName}`,
+      { address: resource.address },
+    )
   }
   return namespace === undefined ? { name } : { namespace, name }
 }
@@ -161,7 +190,11 @@ const othersFields: { readonly [kind: string]: readonly string[] } = {
 
 /** Every top-level field as desired, plus those of others; what is neither is taken off by leaving it out of the PUT. */
 function replacedFields(live: JsonObject, spec: JsonObject): JsonObject {
-  const others = ['status', ...(othersFields[String(spec['kind'])] ?? []), ...(spec['aggregationRule'] === undefined ? [] : ['rules'])]
+  const others = [
+    'status',
+    ...(othersFields[String(spec['kind'])] ?? []),
+    ...(spec['aggregationRule'] === undefined ? [] : ['rules']),
+  ]
   const kept = others.flatMap((field) => (live[field] === undefined ? [] : [[field, live[field]] as const]))
   return { ...spec, ...Object.fromEntries(kept) }
 }
@@ -173,8 +206,12 @@ function withoutOwners(live: JsonObject, resource: Resource): JsonObject {
 }
 
 const changedHands = (resource: Resource, seen: string, found: string): RingfenceError =>
-  new RingfenceError('Conflict', `${resource.kind} ${resource.externalName} is another object by now (${found}, expected ${seen}); nothing was changed`, {
-    address: resource.address,
-    seen,
-    found,
-  })
+  new RingfenceError(
+    'Conflict',
+    `${resource.kind} ${resource.externalName} is another object by now (${found}, expected ${seen}); nothing was changed`,
+    {
+      address: resource.address,
+      seen,
+      found,
+    },
+  )

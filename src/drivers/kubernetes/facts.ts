@@ -14,13 +14,32 @@ import { valueAt } from '../differences.ts'
 type KubernetesFacts = NonNullable<Facts['kubernetes']>
 
 const node: KubeKind = { kind: 'Node', group: '', version: 'v1', plural: 'nodes', namespaced: false }
-const serviceCidr: KubeKind = { kind: 'ServiceCIDR', group: 'networking.k8s.io', version: 'v1', plural: 'servicecidrs', namespaced: false }
-const endpointSlice: KubeKind = { kind: 'EndpointSlice', group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', namespaced: true }
+const serviceCidr: KubeKind = {
+  kind: 'ServiceCIDR',
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural: 'servicecidrs',
+  namespaced: false,
+}
+const endpointSlice: KubeKind = {
+  kind: 'EndpointSlice',
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+  namespaced: true,
+}
 
-export async function readFacts(client: KubernetesClient, discovery: Discovery, signal: AbortSignal): Promise<KubernetesFacts> {
+export async function readFacts(
+  client: KubernetesClient,
+  discovery: Discovery,
+  signal: AbortSignal,
+): Promise<KubernetesFacts> {
   const limits = { signal, deadlineMs: Date.now() + defaultTimeoutMs }
   const get = (path: string) => orNothing(client.request('GET', path, limits))
-  const list = async (kind: KubeKind, options: { namespace?: string; labelSelector?: string } = {}): Promise<JsonObject[]> => {
+  const list = async (
+    kind: KubeKind,
+    options: { namespace?: string; labelSelector?: string } = {},
+  ): Promise<JsonObject[]> => {
     const served = await orNothing(discovery.served(kind, limits))
     return served ? ((await orNothing(listAll(client, served, { ...limits, ...options }))) ?? []) : []
   }
@@ -35,7 +54,12 @@ export async function readFacts(client: KubernetesClient, discovery: Discovery, 
   return {
     medium: 'live',
     ...(fqdn === undefined ? {} : { fqdn }),
-    ranges: [...new Set([...nodes.flatMap(rangesOfNode), ...cidrs.flatMap((cidr) => strings(valueAt(cidr, ['spec', 'cidrs'])))])].toSorted(),
+    ranges: [
+      ...new Set([
+        ...nodes.flatMap(rangesOfNode),
+        ...cidrs.flatMap((cidr) => strings(valueAt(cidr, ['spec', 'cidrs']))),
+      ]),
+    ].toSorted(),
     apiServer: slices.flatMap(addressesOfSlice),
     resolvers: localResolvers(localDns),
     version: String(version['gitVersion'] ?? ''),
@@ -52,13 +76,20 @@ async function orNothing<T>(read: Promise<T>): Promise<T | undefined> {
   }
 }
 
-const strings = (value: Json | undefined): string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [])
-const objects = (value: Json | undefined): JsonObject[] => (Array.isArray(value) ? (value as Json[]).filter(isObject) : [])
+const strings = (value: Json | undefined): string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+const objects = (value: Json | undefined): JsonObject[] =>
+  Array.isArray(value) ? (value as Json[]).filter(isObject) : []
 const hostRange = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`
 
 function rangesOfNode(found: JsonObject): string[] {
-  const addresses = objects(valueAt(found, ['status', 'addresses'])).filter((address) => address['type'] === 'InternalIP')
-  return [...strings(valueAt(found, ['spec', 'podCIDRs'])), ...addresses.map((address) => hostRange(String(address['address'])))]
+  const addresses = objects(valueAt(found, ['status', 'addresses'])).filter(
+    (address) => address['type'] === 'InternalIP',
+  )
+  return [
+    ...strings(valueAt(found, ['spec', 'podCIDRs'])),
+    ...addresses.map((address) => hostRange(String(address['address']))),
+  ]
 }
 
 function addressesOfSlice(slice: JsonObject): { address: string; port: number }[] {
@@ -74,7 +105,10 @@ function localResolvers(daemonSet: JsonObject | undefined): string[] {
   return args.flatMap((arg, index) => {
     const match = /^--?localip(?:=(.*))?$/.exec(arg)
     const value = match ? (match[1] ?? args[index + 1] ?? '') : ''
-    return value.split(',').filter((address) => /^[0-9a-fA-F.:]+$/.test(address)).map(hostRange)
+    return value
+      .split(',')
+      .filter((address) => /^[0-9a-fA-F.:]+$/.test(address))
+      .map(hostRange)
   })
 }
 
@@ -87,8 +121,23 @@ async function fqdnCapability(
   if (await discovery.served(drivenKinds['CiliumNetworkPolicy'] as KubeKind, limits)) return 'cilium'
   for (const group of ['projectcalico.org', 'crd.projectcalico.org']) {
     const definition = await get(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/networkpolicies.${group}`)
-    const properties = ['schema', 'openAPIV3Schema', 'properties', 'spec', 'properties', 'egress', 'items', 'properties', 'destination', 'properties', 'domains']
-    if (objects(valueAt(definition, ['spec', 'versions'])).some((version) => valueAt(version, properties) !== undefined)) return 'calico'
+    const properties = [
+      'schema',
+      'openAPIV3Schema',
+      'properties',
+      'spec',
+      'properties',
+      'egress',
+      'items',
+      'properties',
+      'destination',
+      'properties',
+      'domains',
+    ]
+    if (
+      objects(valueAt(definition, ['spec', 'versions'])).some((version) => valueAt(version, properties) !== undefined)
+    )
+      return 'calico'
   }
   return undefined
 }

@@ -18,7 +18,8 @@ export const workloadKinds: readonly KubeKind[] = [
 
 export const namespaceKind = drivenKinds['Namespace'] as KubeKind
 
-export const apiVersionOf = (kind: KubeKind): string => (kind.group === '' ? kind.version : `${kind.group}/${kind.version}`)
+export const apiVersionOf = (kind: KubeKind): string =>
+  kind.group === '' ? kind.version : `${kind.group}/${kind.version}`
 
 export const groupPath = (kind: KubeKind): string =>
   kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`

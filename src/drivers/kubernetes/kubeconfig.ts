@@ -32,37 +32,58 @@ export async function accessFromContext(context: string, kubeconfigPath?: string
   }
   if (!config.getContextObject(context)) {
     const known = config.getContexts().map(({ name }) => name)
-    throw new RingfenceError('Usage', `There is no context "${context}" in the kubeconfig; it has ${known.join(', ') || 'none'}`, { context })
+    throw new RingfenceError(
+      'Usage',
+      `There is no context "${context}" in the kubeconfig; it has ${known.join(', ') || 'none'}`,
+      { context },
+    )
   }
   config.setCurrentContext(context)
   const cluster = config.getCurrentCluster()
-  if (!cluster?.server) throw new RingfenceError('Usage', `Context "${context}" names no cluster with a server`, { context })
-  if (cluster.skipTLSVerify) throw new RingfenceError('Usage', `Context "${context}" turns TLS verification off; give its cluster a certificate authority instead`, { context })
-  if (!cluster.server.startsWith('https://')) throw new RingfenceError('Usage', `Context "${context}" does not use TLS`, { context })
+  if (!cluster?.server)
+    throw new RingfenceError('Usage', `Context "${context}" names no cluster with a server`, { context })
+  if (cluster.skipTLSVerify)
+    throw new RingfenceError(
+      'Usage',
+      `Context "${context}" turns TLS verification off; give its cluster a certificate authority instead`,
+      { context },
+    )
+  if (!cluster.server.startsWith('https://'))
+    throw new RingfenceError('Usage', `Context "${context}" does not use TLS`, { context })
   const asksFor = cluster.proxyUrl ? 'a proxy' : cluster.tlsServerName ? 'another TLS server name' : undefined
-  if (asksFor) throw new RingfenceError('Usage', `Context "${context}" asks for ${asksFor}, which is not supported`, { context })
+  if (asksFor)
+    throw new RingfenceError('Usage', `Context "${context}" asks for ${asksFor}, which is not supported`, { context })
 
   const apply = async (): Promise<Applied> => {
     const options: Applied = { headers: {} }
     try {
       await config.applyToHTTPSOptions(options)
     } catch (error) {
-      throw new RingfenceError('Unauthenticated', `The credentials of context "${context}" cannot be had`, { context }, error)
+      throw new RingfenceError(
+        'Unauthenticated',
+        `The credentials of context "${context}" cannot be had`,
+        { context },
+        error,
+      )
     }
     return options
   }
   const first = await apply()
-  const bearer = (options: Applied): string | undefined => /^Bearer (.+)$/.exec(String(options.headers['Authorization'] ?? ''))?.[1]
+  const bearer = (options: Applied): string | undefined =>
+    /^Bearer (.+)$/.exec(String(options.headers['Authorization'] ?? ''))?.[1]
   return {
     server: cluster.server,
     ...(first.ca === undefined ? {} : { ca: text(first.ca) }),
-    ...(first.cert === undefined || first.key === undefined ? {} : { certificate: { cert: text(first.cert), key: text(first.key) } }),
+    ...(first.cert === undefined || first.key === undefined
+      ? {}
+      : { certificate: { cert: text(first.cert), key: text(first.key) } }),
     ...(bearer(first) === undefined
       ? {}
       : {
           token: cached(async () => {
             const token = bearer(await apply())
-            if (token === undefined) throw new RingfenceError('Unauthenticated', `Context "${context}" gives no token any more`, { context })
+            if (token === undefined)
+              throw new RingfenceError('Unauthenticated', `Context "${context}" gives no token any more`, { context })
             return token
           }),
         }),
@@ -81,13 +102,23 @@ export async function accessInCluster(
     try {
       return (await readFile(`${folder}/${file}`, 'utf8')).trim()
     } catch (error) {
-      throw new RingfenceError('Usage', `${folder}/${file} cannot be read: --in-cluster works in a pod with a mounted ServiceAccount only`, {}, error)
+      throw new RingfenceError(
+        'Usage',
+        `${folder}/${file} cannot be read: --in-cluster works in a pod with a mounted ServiceAccount only`,
+        {},
+        error,
+      )
     }
   }
-  if (!host || !port) throw new RingfenceError('Usage', 'KUBERNETES_SERVICE_HOST is not set: --in-cluster works in a pod only')
+  if (!host || !port)
+    throw new RingfenceError('Usage', 'KUBERNETES_SERVICE_HOST is not set: --in-cluster works in a pod only')
   const ca = await read('ca.crt')
   await read('token')
-  return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, ca, token: cached(() => read('token')) }
+  return {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ca,
+    token: cached(() => read('token')),
+  }
 }
 
 /** One read for all calls of a minute; a failure is not kept. */

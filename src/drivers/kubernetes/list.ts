@@ -23,7 +23,11 @@ export interface ListPage {
  * Every page of a collection. The pages belong to one moment (the continue token pins it); a token that expired
  * answers 410 as `Conflict`, and the caller starts over: mixing two moments could hide an object from both.
  */
-export async function* listPages(client: KubernetesClient, kind: KubeKind, options: ListOptions): AsyncGenerator<ListPage> {
+export async function* listPages(
+  client: KubernetesClient,
+  kind: KubeKind,
+  options: ListOptions,
+): AsyncGenerator<ListPage> {
   let next: string | undefined
   do {
     const page = await client.request('GET', collectionPath(kind, options.namespace), {
@@ -40,7 +44,9 @@ export async function* listPages(client: KubernetesClient, kind: KubeKind, optio
     const metadata = page['metadata'] as { resourceVersion?: string; continue?: string } | undefined
     const items = page['items'] ?? page['rows']
     if (!Array.isArray(items ?? []) || metadata?.resourceVersion === undefined) {
-      throw new RingfenceError('Unreadable', `The list of ${kind.plural} has no items or no resource version`, { kind: kind.kind })
+      throw new RingfenceError('Unreadable', `The list of ${kind.plural} has no items or no resource version`, {
+        kind: kind.kind,
+      })
     }
     yield { items: (items ?? []) as JsonObject[], resourceVersion: metadata.resourceVersion }
     next = metadata.continue === '' ? undefined : metadata.continue

@@ -32,16 +32,24 @@ const stringMap = (value: unknown): StringMap => (isObject(value) ? (value as St
 /** What a desired manifest asks for, with the note of its own keys. */
 export function desiredMarks(spec: JsonObject): Marks {
   const { labels, annotations } = marksOf(spec)
-  const note = JSON.stringify({ labels: Object.keys(labels).toSorted(), annotations: Object.keys(annotations).toSorted() })
+  const note = JSON.stringify({
+    labels: Object.keys(labels).toSorted(),
+    annotations: Object.keys(annotations).toSorted(),
+  })
   return { labels, annotations: { ...annotations, [managedMark]: note } }
 }
 
 /** Keys that a note on an object claims as ours. A note that cannot be read claims nothing. */
-export function managedKeys(annotations: StringMap): { readonly labels: readonly string[]; readonly annotations: readonly string[] } {
+export function managedKeys(annotations: StringMap): {
+  readonly labels: readonly string[]
+  readonly annotations: readonly string[]
+} {
   try {
     const note: unknown = JSON.parse(annotations[managedMark] ?? '{}')
     const keys = (value: unknown) => (Array.isArray(value) ? value.filter((key) => typeof key === 'string') : [])
-    return isObject(note) ? { labels: keys(note['labels']), annotations: keys(note['annotations']) } : { labels: [], annotations: [] }
+    return isObject(note)
+      ? { labels: keys(note['labels']), annotations: keys(note['annotations']) }
+      : { labels: [], annotations: [] }
   } catch {
     return { labels: [], annotations: [] }
   }
@@ -53,11 +61,20 @@ export const visibleAnnotations = (annotations: StringMap): StringMap =>
   Object.fromEntries(Object.entries(annotations).filter(([key]) => !unseen.has(key)))
 
 /** Keys that weaken isolation when a stranger adds them, by kind; `*` is every kind. */
-const guarded: { readonly [kind: string]: { readonly labels?: readonly string[]; readonly annotations?: readonly string[] } } = {
+const guarded: {
+  readonly [kind: string]: { readonly labels?: readonly string[]; readonly annotations?: readonly string[] }
+} = {
   '*': { labels: ['ringfence.dev/'], annotations: ['ringfence.dev/'] },
   Namespace: { labels: ['pod-security.kubernetes.io/'], annotations: ['scheduler.alpha.kubernetes.io/'] },
   ClusterRole: { labels: ['rbac.authorization.k8s.io/'] },
-  ServiceAccount: { annotations: ['eks.amazonaws.com/', 'iam.gke.io/', 'azure.workload.identity/', 'kubernetes.io/enforce-mountable-secrets'] },
+  ServiceAccount: {
+    annotations: [
+      'eks.amazonaws.com/',
+      'iam.gke.io/',
+      'azure.workload.identity/',
+      'kubernetes.io/enforce-mountable-secrets',
+    ],
+  },
 }
 
 /**
@@ -70,7 +87,9 @@ export function targetMarks(kind: string, spec: JsonObject, present: Marks): Mar
   const keep = (what: 'labels' | 'annotations') => {
     const guards = [...(guarded['*']?.[what] ?? []), ...(guarded[kind]?.[what] ?? [])]
     const strangers = Object.entries(present[what]).filter(
-      ([key]) => !managed[what].includes(key) && !(guards.some((guard) => key.startsWith(guard)) && !(what === 'annotations' && unseen.has(key))),
+      ([key]) =>
+        !managed[what].includes(key) &&
+        !(guards.some((guard) => key.startsWith(guard)) && !(what === 'annotations' && unseen.has(key))),
     )
     return { ...Object.fromEntries(strangers), ...desired[what] }
   }

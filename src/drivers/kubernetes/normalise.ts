@@ -14,17 +14,27 @@ export function fencingFields(kind: string, manifest: JsonObject): JsonObject {
   return normalise ? normalise(fields) : fields
 }
 
-const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : [])
+const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? (value as readonly Json[]) : [])
 const object = (value: Json | undefined): JsonObject => (isObject(value) ? value : {})
 const mapObjects = (value: Json | undefined, map: (item: JsonObject) => JsonObject): Json[] =>
   list(value).map((item) => (isObject(item) ? map(item) : item))
 
 /** Go's `omitempty`: built-in types keep neither nulls nor empty lists, nor the empty maps named. */
-const emptyMaps = new Set(['matchLabels', 'data', 'binaryData', 'hard', 'default', 'defaultRequest', 'max', 'min', 'maxLimitRequestRatio'])
+const emptyMaps = new Set([
+  'matchLabels',
+  'data',
+  'binaryData',
+  'hard',
+  'default',
+  'defaultRequest',
+  'max',
+  'min',
+  'maxLimitRequestRatio',
+])
 function dropEmpty(value: Json): Json {
   if (Array.isArray(value)) return value.map((item: Json) => dropEmpty(item))
   if (!isObject(value)) return value
-  const entries = Object.entries(value).map(([key, inner]) => [key, dropEmpty(inner as Json)] as const)
+  const entries = Object.entries(value).map(([key, inner]) => [key, dropEmpty(inner)] as const)
   return Object.fromEntries(
     entries.filter(([key, inner]) => {
       if (inner === null) return false
@@ -36,14 +46,18 @@ function dropEmpty(value: Json): Json {
 const dropEmptyObject = (value: JsonObject): JsonObject => dropEmpty(value) as JsonObject
 
 const quantities = (value: Json | undefined): JsonObject =>
-  Object.fromEntries(Object.entries(object(value)).map(([name, quantity]) => [name, canonicalQuantity(String(quantity))]))
+  Object.fromEntries(
+    Object.entries(object(value)).map(([name, quantity]) => [name, canonicalQuantity(String(quantity))]),
+  )
 
 /** Source of the defaults: pkg/apis/networking/v1/defaults.go. */
 const networkPolicy: Normaliser = (fields) => {
   const spec = object(fields['spec'])
   const rules = (value: Json | undefined): Json[] =>
     mapObjects(value, (rule) =>
-      rule['ports'] === undefined ? rule : { ...rule, ports: mapObjects(rule['ports'], (port) => ({ protocol: 'TCP', ...port })) },
+      rule['ports'] === undefined
+        ? rule
+        : { ...rule, ports: mapObjects(rule['ports'], (port) => ({ protocol: 'TCP', ...port })) },
     )
   const egress = rules(spec['egress'])
   const types = list(spec['policyTypes'])
@@ -54,7 +68,8 @@ const networkPolicy: Normaliser = (fields) => {
       podSelector: object(spec['podSelector']),
       ingress: rules(spec['ingress']),
       egress,
-      policyTypes: types.length > 0 ? types.toSorted() : ['Egress', 'Ingress'].slice(egress.length > 0 ? 0 : 1),
+      policyTypes:
+        types.length > 0 ? types.map(String).toSorted() : ['Egress', 'Ingress'].slice(egress.length > 0 ? 0 : 1),
     },
   })
 }
@@ -72,27 +87,39 @@ const limitRange: Normaliser = (fields) => {
     const byDefault = container ? { ...max, ...quantities(limit['default']) } : quantities(limit['default'])
     const requests = quantities(limit['defaultRequest'])
     const defaultRequest = container ? { ...min, ...byDefault, ...requests } : requests
-    return { ...limit, max, min, default: byDefault, defaultRequest, maxLimitRequestRatio: quantities(limit['maxLimitRequestRatio']) }
+    return {
+      ...limit,
+      max,
+      min,
+      default: byDefault,
+      defaultRequest,
+      maxLimitRequestRatio: quantities(limit['maxLimitRequestRatio']),
+    }
   })
   return dropEmptyObject({ ...fields, spec: { ...object(fields['spec']), limits } })
 }
 
 /** Token and pull secrets are put there by controllers; what the account may be used for is the automount alone. */
 const serviceAccount: Normaliser = (fields) =>
-  fields['automountServiceAccountToken'] === undefined ? {} : { automountServiceAccountToken: fields['automountServiceAccountToken'] }
+  fields['automountServiceAccountToken'] === undefined
+    ? {}
+    : { automountServiceAccountToken: fields['automountServiceAccountToken'] }
 
 const rbacGroup = 'rbac.authorization.k8s.io'
 const binding: Normaliser = (fields) =>
   dropEmptyObject({
     ...fields,
     roleRef: { apiGroup: rbacGroup, ...object(fields['roleRef']) },
-    subjects: mapObjects(fields['subjects'], (subject) => ({ ...subject, apiGroup: subject['apiGroup'] || (subject['kind'] === 'ServiceAccount' ? '' : rbacGroup) })),
+    subjects: mapObjects(fields['subjects'], (subject) => ({
+      ...subject,
+      apiGroup: subject['apiGroup'] || (subject['kind'] === 'ServiceAccount' ? '' : rbacGroup),
+    })),
   })
 
 /** With an aggregation rule the controller owns `rules`. */
 const role: Normaliser = (fields) => {
-  const { rules, ...others } = fields
-  return dropEmptyObject(others['aggregationRule'] == null ? fields : others)
+  const { rules: _rules, ...others } = fields
+  return dropEmptyObject(isObject(fields['aggregationRule']) ? others : fields)
 }
 
 /** Source of the defaults: pkg/apis/admissionregistration/v1/defaults.go. */
@@ -110,11 +137,20 @@ const matchResources = (value: Json | undefined): JsonObject => {
 }
 const admissionPolicy: Normaliser = (fields) => {
   const spec = object(fields['spec'])
-  return dropEmptyObject({ ...fields, spec: { failurePolicy: 'Fail', ...spec, matchConstraints: matchResources(spec['matchConstraints']) } })
+  return dropEmptyObject({
+    ...fields,
+    spec: { failurePolicy: 'Fail', ...spec, matchConstraints: matchResources(spec['matchConstraints']) },
+  })
 }
 const admissionBinding: Normaliser = (fields) => {
   const spec = object(fields['spec'])
-  return dropEmptyObject({ ...fields, spec: { ...spec, ...(isObject(spec['matchResources']) ? { matchResources: matchResources(spec['matchResources']) } : {}) } })
+  return dropEmptyObject({
+    ...fields,
+    spec: {
+      ...spec,
+      ...(isObject(spec['matchResources']) ? { matchResources: matchResources(spec['matchResources']) } : {}),
+    },
+  })
 }
 
 /** Source of the defaults: apiextensions/v1/defaults.go. */
@@ -125,7 +161,12 @@ const customResourceDefinition: Normaliser = (fields) => {
   const kept = preserveUnknownFields === true ? { preserveUnknownFields } : {}
   return {
     ...fields,
-    spec: { conversion: { strategy: 'None' }, ...spec, ...kept, names: { listKind: `${kind}List`, singular: kind.toLowerCase(), ...names } },
+    spec: {
+      conversion: { strategy: 'None' },
+      ...spec,
+      ...kept,
+      names: { listKind: `${kind}List`, singular: kind.toLowerCase(), ...names },
+    },
   }
 }
 

@@ -58,7 +58,14 @@ export function observationOf(live: JsonObject, call: Pick<Call, 'knownId' | 'op
 
 export function ownedOf(live: JsonObject, id: BackendId = backendId(liveMetadata(live).uid)): Owned {
   const ready = isReady(live)
-  return { status: 'owned', id, state: stateOf(live), outputs: { uid: id }, ready, ...(ready ? {} : { retryAfterMs: 250 }) }
+  return {
+    status: 'owned',
+    id,
+    state: stateOf(live),
+    outputs: { uid: id },
+    ready,
+    ...(ready ? {} : { retryAfterMs: 250 }),
+  }
 }
 
 /** Usable now; kinds that say nothing about it are. */
@@ -79,7 +86,8 @@ const condition = (status: JsonObject, type: string): Json | undefined =>
 function heldBy(live: JsonObject): string[] {
   const { finalizers } = liveMetadata(live)
   const spec = isObject(live['spec']) ? live['spec'] : {}
-  const inSpec = live['kind'] === 'Namespace' && Array.isArray(spec['finalizers']) ? (spec['finalizers'] as string[]) : []
+  const inSpec =
+    live['kind'] === 'Namespace' && Array.isArray(spec['finalizers']) ? (spec['finalizers'] as string[]) : []
   const status = isObject(live['status']) ? live['status'] : {}
   const remaining = conditionsOf(status)
     .filter((item) => item['status'] === 'True')

@@ -37,7 +37,15 @@ function prunedPod(live: JsonObject, metadata: JsonObject): JsonObject {
     ...pick(live, ['apiVersion', 'kind']),
     metadata: pick(metadata, ['name', 'namespace', 'uid', 'labels', 'ownerReferences', 'deletionTimestamp']),
     spec: {
-      ...pick(spec, ['serviceAccountName', 'automountServiceAccountToken', 'hostNetwork', 'hostPID', 'hostIPC', 'nodeName', 'volumes']),
+      ...pick(spec, [
+        'serviceAccountName',
+        'automountServiceAccountToken',
+        'hostNetwork',
+        'hostPID',
+        'hostIPC',
+        'nodeName',
+        'volumes',
+      ]),
       ...containers('containers'),
       ...containers('initContainers'),
       ...containers('ephemeralContainers'),

@@ -10,6 +10,7 @@ import type { Known } from './driver.ts'
 import { apiVersionOf, collectionPath, externalNameOf, type KubeKind } from './kinds.ts'
 import { listPages } from './list.ts'
 import { liveMetadata } from './object.ts'
+import { createObjectStore, type ObjectStore } from './object-store.ts'
 import { pruned } from './prune.ts'
 import { answerError } from './status.ts'
 
@@ -17,8 +18,8 @@ export interface ReflectorOptions {
   readonly client: KubernetesClient
   readonly kind: KubeKind
   /** Told of every object that changed, and of `resync` when changes may have been missed. */
-  readonly onChange: (externalName: string | 'resync') => void
-  /** How an object is kept; answers undefined for objects that are not. */
+  readonly onChange: (externalNameOrResync: string) => void
+  /** What is kept of an object. */
   readonly keep?: (live: JsonObject) => JsonObject
   readonly accept?: { readonly list: string; readonly watch: string }
   readonly labelSelector?: string
@@ -41,14 +42,6 @@ export interface Reflector extends Known {
   objects(): JsonObject[]
 }
 
-interface Entry {
-  readonly version: number
-  /** Text takes a fraction of the memory of parsed objects, and most are never looked at. */
-  readonly text: string
-}
-
-/** How long a write of unknown outcome keeps us from trusting the cache about its object. */
-const doubtMs = 60_000
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) return resolve()
@@ -62,96 +55,57 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   })
 
 export function createReflector(options: ReflectorOptions): Reflector {
-  const { client, kind, onChange } = options
-  const keep = options.keep ?? pruned
-  const now = options.now ?? Date.now
-  const silenceMs = options.silenceMs ?? 120_000
+  const { kind, onChange } = options
+  const store = createObjectStore(options.keep ?? pruned, options.now ?? Date.now)
+  const random = options.random ?? Math.random
   const backoff = options.backoffMs ?? { first: 200, last: 30_000 }
-  let entries = new Map<string, Entry>()
-  const doubts = new Map<string, number>()
   let synced = false
   let connected = false
   let resumeFrom: string | undefined
   let failure: RingfenceError | undefined
 
-  const entryOf = (live: JsonObject): Entry => ({
-    version: Number(liveMetadata(live).resourceVersion),
-    text: JSON.stringify(keep({ apiVersion: apiVersionOf(kind), kind: kind.kind, ...live })),
-  })
-  /** Takes a version of an object unless a newer one is known; answers whether anything that we keep changed. */
-  const store = (name: string, live: JsonObject): boolean => {
-    const entry = entryOf(live)
-    const before = entries.get(name)
-    if (before && before.version > entry.version) return false
-    entries.set(name, entry)
-    return before?.text !== entry.text
-  }
-
-  async function list(signal: AbortSignal): Promise<void> {
-    const fresh = new Map<string, Entry>()
-    let version: string | undefined
-    const limits = { signal, deadlineMs: now() + 120_000, pageSize: options.pageSize ?? 500 }
-    const narrowed = { ...(options.accept === undefined ? {} : { accept: options.accept.list }), ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }) }
-    for await (const page of listPages(client, kind, { ...limits, ...narrowed })) {
-      for (const item of page.items) fresh.set(externalNameOf(item), entryOf(item))
-      version = page.resourceVersion
-    }
-    // Answers to our own writes may be newer than the list.
-    const listed = Number(version)
-    for (const [name, entry] of entries) if (entry.version > listed && (fresh.get(name)?.version ?? 0) < entry.version) fresh.set(name, entry)
-    entries = fresh
-    resumeFrom = version
-    synced = true
-    onChange('resync')
-  }
-
-  async function watch(signal: AbortSignal): Promise<void> {
-    const timeoutSeconds = 240 + Math.floor((options.random ?? Math.random)() * 240)
-    const stream = client.stream(collectionPath(kind), {
-      query: { watch: true, allowWatchBookmarks: true, resourceVersion: resumeFrom, timeoutSeconds, labelSelector: options.labelSelector },
-      signal,
-      silenceMs,
-      ...(options.accept === undefined ? {} : { accept: options.accept.watch }),
-      opened: () => {
-        connected = true
-        failure = undefined
-      },
-    })
-    for await (const line of stream) take(eventIn(line))
-  }
-
-  function take(event: { readonly type: string; readonly object: JsonObject }): void {
-    if (event.type === 'ERROR') {
-      const code = Number(event.object['code'] ?? 500)
-      throw answerError({ method: 'WATCH', path: collectionPath(kind) }, code, {}, JSON.stringify(event.object))
-    }
-    const { resourceVersion } = liveMetadata(event.object)
-    resumeFrom = resourceVersion
+  function take(event: WatchEvent): void {
+    if (event.type === 'ERROR') throw errorIn(event, kind)
+    resumeFrom = liveMetadata(event.object).resourceVersion
     if (event.type === 'BOOKMARK') return
-    const name = externalNameOf(event.object)
-    doubts.delete(name)
-    if (event.type !== 'DELETED') {
-      if (store(name, event.object)) onChange(name)
-    } else if ((entries.get(name)?.version ?? 0) <= Number(resourceVersion) && entries.delete(name)) onChange(name)
+    const live = typed(kind, event.object)
+    const name = externalNameOf(live)
+    store.trust(name)
+    if (event.type === 'DELETED' ? store.delete(live) : store.put(live)) onChange(name)
+  }
+
+  /** From the list, or from where the last watch broke off, until this one ends. */
+  async function follow(signal: AbortSignal): Promise<void> {
+    if (resumeFrom === undefined) {
+      resumeFrom = await listInto(store, options, signal)
+      synced = true
+      onChange('resync')
+    }
+    const opened = () => {
+      connected = true
+      failure = undefined
+    }
+    for await (const event of watchFrom(options, resumeFrom, 240 + Math.floor(random() * 240), opened, signal))
+      take(event)
   }
 
   async function run(signal: AbortSignal): Promise<void> {
     let failures = 0
     while (!signal.aborted) {
-      try {
-        if (resumeFrom === undefined) await list(signal)
-        await watch(signal)
-        failures = 0
-      } catch (error) {
-        if (signal.aborted) break
-        failures = connected ? 1 : failures + 1
-        failure = toRingfenceError(error)
-        if (forgotten(error)) resumeFrom = undefined
-        connected = false
-        const wait = Math.min(backoff.last, backoff.first * 2 ** (failures - 1)) * (0.5 + (options.random ?? Math.random)() / 2)
-        await pause(Math.max(wait, failure.facts.retryAfterMs ?? 0), signal)
-      }
+      const begunMs = Date.now()
+      const error = await follow(signal).catch((thrown: unknown) => toRingfenceError(thrown))
+      // A watch that ends at once has failed too; only one that lived is resumed without a pause.
+      const lived = connected && Date.now() - begunMs > 1_000
       connected = false
+      if (signal.aborted) break
+      failures = lived ? 0 : failures + 1
+      if (error) {
+        failure = error
+        if (forgotten(error)) resumeFrom = undefined
+      }
+      const waitMs =
+        lived && !error ? 0 : Math.min(backoff.last, backoff.first * 2 ** Math.min(failures, 20)) * (0.5 + random() / 2)
+      await pause(Math.max(waitMs, error?.facts.retryAfterMs ?? 0), signal)
     }
     synced = false
   }
@@ -161,33 +115,90 @@ export function createReflector(options: ReflectorOptions): Reflector {
     run,
     inStep: () => synced && connected,
     problem: () => failure,
-    objects: () => [...entries.values()].map((entry) => JSON.parse(entry.text) as JsonObject),
-    get(externalName) {
-      const doubtedUntil = doubts.get(externalName)
-      if (doubtedUntil !== undefined && doubtedUntil <= now()) doubts.delete(externalName)
-      if (!synced || !connected || doubts.has(externalName)) return undefined
-      const entry = entries.get(externalName)
-      return entry ? (JSON.parse(entry.text) as JsonObject) : null
-    },
+    objects: () => store.all(),
+    get: (externalName) => (synced && connected ? store.get(externalName) : undefined),
     saw(externalName, live) {
-      doubts.delete(externalName)
-      if (synced) store(externalName, live)
+      store.trust(externalName)
+      if (synced) store.put(typed(kind, live))
     },
-    doubt: (externalName) => void doubts.set(externalName, now() + doubtMs),
+    doubt: (externalName) => store.doubt(externalName),
   }
 }
+
+/** Items of lists and watches of built-in kinds do not say what they are. */
+const typed = (kind: KubeKind, live: JsonObject): JsonObject => ({
+  apiVersion: apiVersionOf(kind),
+  kind: kind.kind,
+  ...live,
+})
+
+/** Replaces the store's content by a complete list, and answers the version from which to watch. */
+async function listInto(store: ObjectStore, options: ReflectorOptions, signal: AbortSignal): Promise<string> {
+  const listing = store.listing()
+  let version = ''
+  const pages = listPages(options.client, options.kind, {
+    signal,
+    deadlineMs: Date.now() + 120_000,
+    ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
+    ...(options.accept === undefined ? {} : { accept: options.accept.list }),
+    ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
+  })
+  for await (const page of pages) {
+    for (const item of page.items) listing.add(typed(options.kind, item))
+    version = page.resourceVersion
+  }
+  listing.done(Number(version))
+  return version
+}
+
+interface WatchEvent {
+  readonly type: string
+  readonly object: JsonObject
+}
+
+async function* watchFrom(
+  options: ReflectorOptions,
+  resourceVersion: string,
+  timeoutSeconds: number,
+  opened: () => void,
+  signal: AbortSignal,
+): AsyncIterable<WatchEvent> {
+  const lines = options.client.stream(collectionPath(options.kind), {
+    query: {
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion,
+      timeoutSeconds,
+      labelSelector: options.labelSelector,
+    },
+    signal,
+    silenceMs: options.silenceMs ?? 120_000,
+    ...(options.accept === undefined ? {} : { accept: options.accept.watch }),
+    opened,
+  })
+  for await (const line of lines) yield eventIn(line)
+}
+
+const errorIn = (event: WatchEvent, kind: KubeKind): RingfenceError =>
+  answerError(
+    { method: 'WATCH', path: collectionPath(kind) },
+    Number(event.object['code'] ?? 500),
+    {},
+    JSON.stringify(event.object),
+  )
 
 const eventTypes = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'])
 
 /** What is not an event, a line that a cut left half among it, breaks the watch: nothing is skipped over. */
-function eventIn(line: string): { readonly type: string; readonly object: JsonObject } {
+function eventIn(line: string): WatchEvent {
   let event: unknown
   try {
     event = JSON.parse(line)
   } catch (error) {
     throw new RingfenceError('Unreadable', 'A watch held a line that is not JSON', {}, error)
   }
-  if (isObject(event) && eventTypes.has(String(event['type'])) && isObject(event['object'])) return { type: String(event['type']), object: event['object'] }
+  const { type, object } = isObject(event) ? event : {}
+  if (typeof type === 'string' && eventTypes.has(type) && isObject(object)) return { type, object }
   throw new RingfenceError('Unreadable', 'A watch held something that is not an event', {})
 }
 

@@ -13,7 +13,10 @@ const table = 'application/json;as=Table;v=v1;g=meta.k8s.io'
 /** Annotations of others may repeat contents (`last-applied-configuration`); these say what a secret is. */
 const keptAnnotations = ['kubernetes.io/service-account.name', 'ringfence.dev/journal']
 
-export async function listSecretMetadata(client: KubernetesClient, limits: { readonly signal: AbortSignal; readonly deadlineMs: number }): Promise<KubeObject[]> {
+export async function listSecretMetadata(
+  client: KubernetesClient,
+  limits: { readonly signal: AbortSignal; readonly deadlineMs: number },
+): Promise<KubeObject[]> {
   const secrets: KubeObject[] = []
   for await (const page of listPages(client, secretKind, { ...limits, accept: table })) {
     for (const row of page.items) secrets.push(secretOf(row))
@@ -27,7 +30,9 @@ function secretOf(row: JsonObject): KubeObject {
   const live = row['object']
   const metadata = isObject(live) && isObject(live['metadata']) ? live['metadata'] : undefined
   if (!metadata || typeof metadata['name'] !== 'string' || typeof cells?.[1] !== 'string') {
-    throw new RingfenceError('Unreadable', 'The server did not answer the list of Secrets as a table of metadata', { kind: 'Secret' })
+    throw new RingfenceError('Unreadable', 'The server did not answer the list of Secrets as a table of metadata', {
+      kind: 'Secret',
+    })
   }
   const annotations = isObject(metadata['annotations']) ? metadata['annotations'] : {}
   return {
@@ -38,7 +43,9 @@ function secretOf(row: JsonObject): KubeObject {
       namespace: String(metadata['namespace']),
       uid: String(metadata['uid']),
       labels: (isObject(metadata['labels']) ? metadata['labels'] : {}) as { [key: string]: string },
-      annotations: Object.fromEntries(keptAnnotations.flatMap((key) => (typeof annotations[key] === 'string' ? [[key, annotations[key]]] : []))),
+      annotations: Object.fromEntries(
+        keptAnnotations.flatMap((key) => (typeof annotations[key] === 'string' ? [[key, annotations[key]]] : [])),
+      ),
     },
     type: cells[1],
   }

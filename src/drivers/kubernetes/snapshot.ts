@@ -20,7 +20,11 @@ export interface SnapshotSources {
   readonly watched: (kind: KubeKind) => readonly JsonObject[] | undefined
 }
 
-export async function takeSnapshot(sources: SnapshotSources, signal: AbortSignal, fresh: boolean): Promise<KubernetesSnapshot> {
+export async function takeSnapshot(
+  sources: SnapshotSources,
+  signal: AbortSignal,
+  fresh: boolean,
+): Promise<KubernetesSnapshot> {
   const { client, discovery, watched } = sources
   const limits = { signal, deadlineMs: Date.now() + 4 * defaultTimeoutMs }
   if (fresh) discovery.forget()

@@ -27,10 +27,17 @@ export interface Asked {
 export const mayHaveHappened = (error: RingfenceError): boolean => error.facts['sent'] === true
 
 /** Classifies an HTTP answer of 400 and above. `body` is the text as received, at most a few kilobytes of it matter. */
-export function answerError(asked: Asked, httpStatus: number, headers: { readonly [name: string]: unknown }, body: string): RingfenceError {
+export function answerError(
+  asked: Asked,
+  httpStatus: number,
+  headers: { readonly [name: string]: unknown },
+  body: string,
+): RingfenceError {
   const status = parseStatus(body)
   const code = codeOf(httpStatus, status)
-  const retryAfterMs = retryAfter(headers['retry-after']) ?? (status?.retryAfterSeconds === undefined ? undefined : status.retryAfterSeconds * 1000)
+  const retryAfterMs =
+    retryAfter(headers['retry-after']) ??
+    (status?.retryAfterSeconds === undefined ? undefined : status.retryAfterSeconds * 1000)
   const facts: ErrorFacts = {
     httpStatus,
     method: asked.method,
@@ -107,20 +114,43 @@ export function retryAfter(header: unknown, nowMs: number = Date.now()): number 
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs)
 }
 
-const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'CERT_HAS_EXPIRED'])
+const neverSent = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'CERT_HAS_EXPIRED',
+])
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
 
 /** Classifies a failure of the transport. `ended` says why we gave up ourselves, if we did. */
-export function transportError(asked: Asked, error: unknown, ended: 'aborted' | 'deadline' | undefined, started: boolean): RingfenceError {
+export function transportError(
+  asked: Asked,
+  error: unknown,
+  ended: 'aborted' | 'deadline' | undefined,
+  started: boolean,
+): RingfenceError {
   const errorCode = codeIn(error)
   const sent = started && !(errorCode !== undefined && (neverSent.has(errorCode) || errorCode.startsWith('ERR_TLS')))
-  const facts: ErrorFacts = { method: asked.method, path: asked.path, ...(errorCode ? { errno: errorCode } : {}), ...(sent ? { sent: true } : {}) }
+  const facts: ErrorFacts = {
+    method: asked.method,
+    path: asked.path,
+    ...(errorCode ? { errno: errorCode } : {}),
+    ...(sent ? { sent: true } : {}),
+  }
   const what = `${asked.method} ${asked.path}`
   if (ended === 'aborted') return new RingfenceError('Aborted', `${what}: given up by the caller`, facts, error)
   if (ended === 'deadline' || (errorCode !== undefined && timeouts.has(errorCode))) {
     return new RingfenceError('Timeout', `${what}: no answer in time`, facts, error)
   }
-  return new RingfenceError('Unreachable', `${what}: ${error instanceof Error ? error.message : 'connection failed'}`, facts, error)
+  return new RingfenceError(
+    'Unreachable',
+    `${what}: ${error instanceof Error ? error.message : 'connection failed'}`,
+    facts,
+    error,
+  )
 }
 
 function codeIn(error: unknown): string | undefined {

@@ -40,65 +40,59 @@ interface Running {
   readonly done: Promise<void>
 }
 
-export function createWatchers(options: WatchersOptions): Watchers {
-  const { client, discovery, onChange } = options
-  const running = new Map<string, Running>()
+/** What the watchers of one cluster share. */
+interface Room extends WatchersOptions {
+  readonly running: Map<string, Running>
   /** Kinds that the server was seen not to serve; a watch on definitions and the clock look again. */
-  const notServed = new Set<string>()
+  readonly notServed: Set<string>
+}
+
+export function createWatchers(options: WatchersOptions): Watchers {
+  const room: Room = { ...options, running: new Map(), notServed: new Set() }
   const loops: Promise<void>[] = []
-  let started = false
+  const reflectorOf = (kind: KubeKind) => room.running.get(groupKind(kind))?.reflector
+  return {
+    start(signal) {
+      if (loops.length === 0) loops.push(...keepReconciled(room, signal))
+    },
+    known: (kind) => ({
+      get: (externalName) => reflectorOf(kind)?.get(externalName),
+      saw: (externalName, live) => reflectorOf(kind)?.saw(externalName, live),
+      doubt: (externalName) => reflectorOf(kind)?.doubt(externalName),
+    }),
+    objects(kind) {
+      const reflector = reflectorOf(kind)
+      if (reflector) return reflector.inStep() ? reflector.objects() : undefined
+      return room.notServed.has(groupKind(kind)) ? [] : undefined
+    },
+    async stopped() {
+      await Promise.all([...loops, ...[...room.running.values()].map((entry) => entry.done)])
+    },
+  }
+}
+
+/** Looks at what is served whenever a definition changes, and every minute; answers the loops that do it. */
+function keepReconciled(room: Room, signal: AbortSignal): Promise<void>[] {
   let stale = false
   let wake: () => void = () => undefined
-  const driverName = new Map(Object.entries(drivenKinds).map(([name, kind]) => [groupKind(kind), name]))
-
-  function watchKind(kind: KubeKind, signal: AbortSignal): void {
-    const name = `kubernetes/${driverName.get(groupKind(kind)) ?? kind.kind}`
-    const stop = new AbortController()
-    const reflector = createReflector({
-      client,
-      kind,
-      ...(options.silenceMs === undefined ? {} : { silenceMs: options.silenceMs }),
-      ...(options.backoffMs === undefined ? {} : { backoffMs: options.backoffMs }),
-      onChange: (change) => {
-        if (change === 'resync') onChange('resync')
-        else if (!quiet.has(kind.kind)) onChange({ kind: name, externalName: change })
-      },
-    })
-    const done = reflector.run(AbortSignal.any([signal, stop.signal]))
-    running.set(groupKind(kind), { reflector, version: apiVersionOf(kind), stop: () => stop.abort(), done })
+  const look = () => {
+    stale = true
+    wake()
   }
-
-  /** Starts what is served and not watched, stops what is watched and no longer served. A kind in doubt stays as it is. */
-  async function reconcile(signal: AbortSignal): Promise<void> {
-    discovery.forget()
-    const limits = { signal, deadlineMs: Date.now() + defaultTimeoutMs }
-    await Promise.all(
-      snapshotKinds.map(async (kind) => {
-        const key = groupKind(kind)
-        try {
-          const served = await discovery.served(kind, limits)
-          const current = running.get(key)
-          if (current && (!served || current.version !== apiVersionOf(served))) {
-            current.stop()
-            running.delete(key)
-          }
-          if (served) notServed.delete(key)
-          else notServed.add(key)
-          if (served && !running.has(key) && !signal.aborted) watchKind(served, signal)
-        } catch {
-          notServed.delete(key)
-        }
-      }),
-    )
-  }
-
-  async function keepReconciled(signal: AbortSignal): Promise<void> {
+  const definitions = createReflector({
+    client: room.client,
+    kind: drivenKinds['CustomResourceDefinition'] as KubeKind,
+    keep: (live) => ({ metadata: prunedMetadata(live), status: live['status'] ?? {} }),
+    onChange: look,
+  })
+  signal.addEventListener('abort', look, { once: true })
+  const loop = async (): Promise<void> => {
     while (!signal.aborted) {
       stale = false
-      await reconcile(signal)
+      await reconcile(room, signal)
       await new Promise<void>((resolve) => {
         if (stale || signal.aborted) return resolve()
-        const timer = setTimeout(resolve, options.rediscoverMs ?? 60_000)
+        const timer = setTimeout(resolve, room.rediscoverMs ?? 60_000)
         wake = () => {
           clearTimeout(timer)
           resolve()
@@ -106,38 +100,53 @@ export function createWatchers(options: WatchersOptions): Watchers {
       })
     }
   }
+  return [definitions.run(signal), loop()]
+}
 
-  return {
-    start(signal) {
-      if (started) return
-      started = true
-      const definitions = createReflector({
-        client,
-        kind: drivenKinds['CustomResourceDefinition'] as KubeKind,
-        keep: (live) => ({ metadata: prunedMetadata(live), status: live['status'] ?? {} }),
-        onChange: () => {
-          stale = true
-          wake()
-        },
-      })
-      signal.addEventListener('abort', () => wake(), { once: true })
-      loops.push(definitions.run(signal), keepReconciled(signal))
-    },
-    known(kind) {
-      const reflector = () => running.get(groupKind(kind))?.reflector
-      return {
-        get: (externalName) => reflector()?.get(externalName),
-        saw: (externalName, live) => reflector()?.saw(externalName, live),
-        doubt: (externalName) => reflector()?.doubt(externalName),
+/** Starts what is served and not watched, stops what is watched and no longer served. A kind in doubt stays as it is. */
+async function reconcile(room: Room, signal: AbortSignal): Promise<void> {
+  const { discovery, running, notServed } = room
+  discovery.forget()
+  const limits = { signal, deadlineMs: Date.now() + defaultTimeoutMs }
+  await Promise.all(
+    snapshotKinds.map(async (kind) => {
+      const key = groupKind(kind)
+      try {
+        const served = await discovery.served(kind, limits)
+        const current = running.get(key)
+        if (current && (!served || current.version !== apiVersionOf(served))) {
+          current.stop()
+          running.delete(key)
+        }
+        if (served) notServed.delete(key)
+        else notServed.add(key)
+        if (served && !running.has(key) && !signal.aborted) running.set(key, watchKind(room, served, signal))
+      } catch {
+        // Not known to be served and not known not to be: asked again at the next look, read directly until then.
+        notServed.delete(key)
       }
+    }),
+  )
+}
+
+const driverNames = new Map(Object.entries(drivenKinds).map(([name, kind]) => [groupKind(kind), name]))
+/** Kinds without a driver carry their group, so that none is taken for one that has. */
+const changeKind = (kind: KubeKind): string =>
+  `kubernetes/${driverNames.get(groupKind(kind)) ?? (kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`)}`
+
+function watchKind(room: Room, kind: KubeKind, signal: AbortSignal): Running {
+  const { client, onChange, silenceMs, backoffMs } = room
+  const stop = new AbortController()
+  const reflector = createReflector({
+    client,
+    kind,
+    ...(silenceMs === undefined ? {} : { silenceMs }),
+    ...(backoffMs === undefined ? {} : { backoffMs }),
+    onChange: (change) => {
+      if (change === 'resync') onChange('resync')
+      else if (!quiet.has(kind.kind)) onChange({ kind: changeKind(kind), externalName: change })
     },
-    objects(kind) {
-      const reflector = running.get(groupKind(kind))?.reflector
-      if (reflector) return reflector.inStep() ? reflector.objects() : undefined
-      return notServed.has(groupKind(kind)) ? [] : undefined
-    },
-    async stopped() {
-      await Promise.all([...loops, ...[...running.values()].map((entry) => entry.done)])
-    },
-  }
+  })
+  const done = reflector.run(AbortSignal.any([signal, stop.signal]))
+  return { reflector, version: apiVersionOf(kind), stop: () => stop.abort(), done }
 }

@@ -7,7 +7,7 @@ import { RingfenceError, toRingfenceError } from '../../model/errors.ts'
 import { pointer, type JsonObject } from '../../model/json.ts'
 import type { Outputs, Resource } from '../../model/resource.ts'
 import { differences } from '../differences.ts'
-import { createFaults, type Faults, type Verb } from './faults.ts'
+import { createFaults, type FaultPoint, type Faults, type Verb } from './faults.ts'
 import { createMemoryWorld, type MemoryObject, type MemoryWorld } from './world.ts'
 
 export interface MemoryKind {
@@ -36,7 +36,9 @@ export function createMemoryBackend(name: string, options: MemoryBackendOptions)
   const world = options.world ?? createMemoryWorld()
   const faults = createFaults()
   const kinds = isNames(options.kinds) ? Object.fromEntries(options.kinds.map((kind) => [kind, {}])) : options.kinds
-  const drivers = Object.fromEntries(Object.entries(kinds).map(([kind, traits]) => [kind, driverOf(kind, traits, world, faults.pass)]))
+  const drivers = Object.fromEntries(
+    Object.entries(kinds).map(([kind, traits]) => [kind, driverOf({ kind, traits, world, pass: faults.pass })]),
+  )
   return {
     name,
     world,
@@ -71,80 +73,114 @@ export function createMemoryBackend(name: string, options: MemoryBackendOptions)
 
 const isNames = (kinds: MemoryBackendOptions['kinds']): kinds is readonly string[] => Array.isArray(kinds)
 
-function driverOf(kind: string, traits: MemoryKind, world: MemoryWorld, pass: ReturnType<typeof createFaults>['pass']): Driver {
-  const at = (resource: Resource) => world.get(kind, resource.externalName)
-  const owned = (resource: Resource, object: MemoryObject): Owned => {
-    const ready = traits.ready?.(object) ?? true
-    return {
-      status: 'owned',
-      id: object.id,
-      state: object.spec,
-      outputs: traits.outputs?.(resource, object) ?? { id: object.id },
-      ready,
-      ...(Object.keys(object.credentials).length > 0 || resource.secrets.length > 0 ? { credentials: object.credentials } : {}),
-    }
-  }
-  /** Runs one effect between its two moments. */
-  const within = async <T>(verb: Verb, resource: Resource, call: Call, effect: () => T): Promise<T> => {
-    await pass({ verb, resource, when: 'before' }, call)
-    const answer = effect()
-    await pass({ verb, resource, when: 'after' }, call)
-    return answer
-  }
-  const sameAs = (resource: Resource, id: string): MemoryObject => {
-    const object = at(resource)
-    if (!object) throw new RingfenceError('NotFound', `${kind} ${resource.externalName} is not there`)
-    if (object.id !== id) throw new RingfenceError('Conflict', `${kind} ${resource.externalName} is another object by now; nothing was changed`)
-    return object
-  }
+/** One kind in one world. */
+interface Room {
+  readonly kind: string
+  readonly traits: MemoryKind
+  readonly world: MemoryWorld
+  readonly pass: FaultPoint['pass']
+}
 
+function driverOf(room: Room): Driver {
+  const { kind, world, traits } = room
+  const change = (resource: Resource, to: Partial<Omit<MemoryObject, 'id'>>) =>
+    ownedAs(room, resource, world.change(kind, resource.externalName, to))
   return {
     fencing: 'conditional',
     async observe(resource, call): Promise<Observation> {
       try {
-        return await within('observe', resource, call, () => observationOf(resource, at(resource), call))
+        return await within(room, 'observe', resource, call, () => observationOf(room, resource, call))
       } catch (error) {
         return { status: 'unreadable', cause: toRingfenceError(error) }
       }
     },
     diff: (resource, state) =>
-      differences(state, resource.spec).map(({ keys, from, to }) => ({ path: pointer(keys), from, to, how: howTo(traits, pointer(keys)) })),
-    async create(resource, call) {
-      await pass({ verb: 'create', resource, when: 'before' }, call)
-      if (at(resource)) throw new RingfenceError('AlreadyExists', `${kind} ${resource.externalName} exists already`)
-      const container = traits.container?.(resource)
-      if (container && !world.get(container.kind, container.externalName)) throw new RingfenceError('Waiting', `${container.kind} ${container.externalName} is not there yet`)
-      const object = world.put(kind, resource.externalName, { spec: resource.spec, journal: call.key, credentials: fingerprints(call) })
-      const answer = await pass({ verb: 'create', resource, when: 'after' }, call)
-      return answer === 'answer lost' ? 'unknown' : owned(resource, object)
-    },
+      differences(state, resource.spec).map(({ keys, from, to }) => ({
+        path: pointer(keys),
+        from,
+        to,
+        how: howTo(traits, pointer(keys)),
+      })),
+    create: (resource, call) => create(room, resource, call),
     update: (resource, seen, _drift, call) =>
-      within('update', resource, call, () => {
-        const { credentials } = sameAs(resource, seen.id)
-        return owned(resource, world.change(kind, resource.externalName, { spec: resource.spec, credentials: { ...credentials, ...fingerprints(call) } }))
+      within(room, 'update', resource, call, () => {
+        const { credentials } = sameAs(room, resource, seen.id)
+        return change(resource, { spec: resource.spec, credentials: { ...credentials, ...fingerprints(call) } })
       }),
     remove: (resource, seen, call) =>
-      within('remove', resource, call, () => {
-        if (!at(resource)) return
-        sameAs(resource, seen.id)
-        if (traits.lingers) world.change(kind, resource.externalName, { deletingSinceMs: Date.now(), heldBy: ['memory/lingers'] })
-        else world.delete(kind, resource.externalName)
+      within(room, 'remove', resource, call, () => {
+        if (!world.get(kind, resource.externalName)) return
+        sameAs(room, resource, seen.id)
+        if (traits.lingers)
+          world.change(kind, resource.externalName, { deletingSinceMs: Date.now(), heldBy: ['memory/lingers'] })
+        else world.deleteWithContents(kind, resource.externalName)
       }),
     adopt: (resource, seen, call) =>
-      within('adopt', resource, call, () => {
-        sameAs(resource, seen.id)
-        return owned(resource, world.change(kind, resource.externalName, { spec: resource.spec }))
+      within(room, 'adopt', resource, call, () => {
+        sameAs(room, resource, seen.id)
+        return change(resource, { spec: resource.spec, address: resource.address })
       }),
-    release: (resource, seen, call) => within('release', resource, call, () => void sameAs(resource, seen.id)),
+    release: (resource, seen, call) =>
+      within(room, 'release', resource, call, () => void sameAs(room, resource, seen.id)),
   }
+}
 
-  function observationOf(resource: Resource, object: MemoryObject | undefined, call: Call): Observation {
-    if (!object) return { status: 'absent' }
-    const ours = object.id === call.knownId || (call.openCreateKey !== undefined && object.journal === call.openCreateKey)
-    if (!ours) return { status: 'foreign', id: object.id, state: object.spec }
-    if (object.deletingSinceMs !== undefined) return { status: 'deleting', id: object.id, heldBy: object.heldBy ?? [], sinceMs: object.deletingSinceMs }
-    return owned(resource, object)
+/** Runs one effect between its two moments. */
+async function within<T>(room: Room, verb: Verb, resource: Resource, call: Call, effect: () => T): Promise<T> {
+  await room.pass({ verb, resource, when: 'before' }, call)
+  const answer = effect()
+  await room.pass({ verb, resource, when: 'after' }, call)
+  return answer
+}
+
+async function create(room: Room, resource: Resource, call: Call): Promise<Owned | 'unknown'> {
+  const { kind, world, traits, pass } = room
+  await pass({ verb: 'create', resource, when: 'before' }, call)
+  if (world.get(kind, resource.externalName)) {
+    throw new RingfenceError('AlreadyExists', `${kind} ${resource.externalName} exists already`)
   }
+  const container = traits.container?.(resource)
+  if (container && !world.get(container.kind, container.externalName)) {
+    throw new RingfenceError('Waiting', `${container.kind} ${container.externalName} is not there yet`)
+  }
+  const object = world.put(kind, resource.externalName, {
+    spec: resource.spec,
+    journal: call.key,
+    credentials: fingerprints(call),
+    address: resource.address,
+    ...(resource.within === undefined ? {} : { within: resource.within }),
+  })
+  const answer = await pass({ verb: 'create', resource, when: 'after' }, call)
+  return answer === 'answer lost' ? 'unknown' : ownedAs(room, resource, object)
+}
+
+function sameAs({ kind, world }: Room, resource: Resource, id: string): MemoryObject {
+  const object = world.get(kind, resource.externalName)
+  if (!object) throw new RingfenceError('NotFound', `${kind} ${resource.externalName} is not there`)
+  if (object.id === id) return object
+  throw new RingfenceError('Conflict', `${kind} ${resource.externalName} is another object by now; nothing was changed`)
+}
+
+function ownedAs({ traits }: Room, resource: Resource, object: MemoryObject): Owned {
+  const shown = Object.keys(object.credentials).length > 0 || resource.secrets.length > 0
+  return {
+    status: 'owned',
+    id: object.id,
+    state: object.spec,
+    outputs: traits.outputs?.(resource, object) ?? { id: object.id },
+    ready: traits.ready?.(object) ?? true,
+    ...(shown ? { credentials: object.credentials } : {}),
+  }
+}
+
+function observationOf(room: Room, resource: Resource, call: Call): Observation {
+  const object = room.world.get(room.kind, resource.externalName)
+  if (!object) return { status: 'absent' }
+  const { id, journal, heldBy, deletingSinceMs: sinceMs } = object
+  const ours = id === call.knownId || (call.openCreateKey !== undefined && journal === call.openCreateKey)
+  if (!ours) return { status: 'foreign', id, state: object.spec }
+  if (sinceMs !== undefined) return { status: 'deleting', id, heldBy: heldBy ?? [], sinceMs }
+  return ownedAs(room, resource, object)
 }
 
 const fingerprints = (call: Call): { readonly [slot: string]: string } =>
@@ -157,4 +193,8 @@ function howTo(traits: MemoryKind, path: string): 'update' | 'replace' | 'refuse
 
 /** The state of a world as a plain object, for comparisons in tests. */
 export const worldState = (world: MemoryWorld): JsonObject =>
-  Object.fromEntries(world.entries().map(({ kind, externalName, object }) => [`${kind} ${externalName}`, { id: object.id, spec: object.spec }]))
+  Object.fromEntries(
+    world
+      .entries()
+      .map(({ kind, externalName, object }) => [`${kind} ${externalName}`, { id: object.id, spec: object.spec }]),
+  )

@@ -46,7 +46,8 @@ export function createFaults(): FaultPoint {
     clear: () => void (faults = []),
     async pass(moment, call) {
       const { verb, resource, when } = moment
-      if (when === 'before') point.calls.push({ verb, kind: resource.kind, externalName: resource.externalName, key: call.key })
+      if (when === 'before')
+        point.calls.push({ verb, kind: resource.kind, externalName: resource.externalName, key: call.key })
       refuseEnded(call, verb, resource, when)
       point.onMoment?.(moment)
       const armed = faults.find(({ fault, left }) => left > 0 && fits(fault, moment))

@@ -5,7 +5,7 @@
 import type { BackendChange } from '../../model/driver.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { deepFreeze } from '../../model/json.ts'
-import { backendId, type BackendId } from '../../model/resource.ts'
+import { type Address, backendId, type BackendId } from '../../model/resource.ts'
 
 export interface MemoryObject {
   readonly id: BackendId
@@ -14,6 +14,9 @@ export interface MemoryObject {
   readonly journal?: string
   /** Fingerprints by slot. */
   readonly credentials: { readonly [slot: string]: string }
+  /** The address of the resource that it was made for, and of what that lies in. */
+  readonly address?: Address
+  readonly within?: Address
   readonly deletingSinceMs?: number
   readonly heldBy?: readonly string[]
 }
@@ -26,6 +29,8 @@ export interface MemoryWorld {
   /** Changes an object and keeps its id. */
   change(kind: string, externalName: string, change: Partial<Omit<MemoryObject, 'id'>>): MemoryObject
   delete(kind: string, externalName: string): void
+  /** Deletes an object and whatever was made within it, as a namespace does. */
+  deleteWithContents(kind: string, externalName: string): void
   listen(listener: (change: BackendChange) => void): () => void
 }
 
@@ -40,6 +45,17 @@ export function createMemoryWorld(): MemoryWorld {
     tell(kind, externalName)
     return object
   }
+  const remove = (kind: string, externalName: string): void => {
+    if (objects.delete(key(kind, externalName))) tell(kind, externalName)
+  }
+  const removeWithContents = (kind: string, externalName: string): void => {
+    const address = objects.get(key(kind, externalName))?.object.address
+    remove(kind, externalName)
+    if (address === undefined) return
+    for (const inside of objects.values()) {
+      if (inside.object.within === address) removeWithContents(inside.kind, inside.externalName)
+    }
+  }
   return {
     get: (kind, externalName) => objects.get(key(kind, externalName))?.object,
     entries: () => [...objects.values()],
@@ -49,9 +65,8 @@ export function createMemoryWorld(): MemoryWorld {
       if (!found) throw new Error(`${kind} ${externalName} is not there`)
       return set(kind, externalName, { ...found.object, ...change })
     },
-    delete(kind, externalName) {
-      if (objects.delete(key(kind, externalName))) tell(kind, externalName)
-    },
+    delete: remove,
+    deleteWithContents: removeWithContents,
     listen(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -24,7 +24,9 @@ export function createRenderBackend(name: string, { folder }: RenderOptions): Ku
   /** Our own writes of the last moments, by path. */
   const written = new Map<string, number>()
   const wrote = (path: string) => void written.set(path, Date.now())
-  const plain = Object.keys(drivenKinds).map((kind) => [`kubernetes/${kind}`, createRenderDriver({ folder, kind, wrote })] as const)
+  const plain = Object.keys(drivenKinds).map(
+    (kind) => [`kubernetes/${kind}`, createRenderDriver({ folder, kind, wrote })] as const,
+  )
   const drivers = Object.fromEntries(plain)
   return {
     name,
@@ -42,11 +44,19 @@ export function createRenderBackend(name: string, { folder }: RenderOptions): Ku
     changes: (signal) => changesOf(folder, written, signal),
     async removeAddition(culprit): Promise<JsonObject> {
       const what = `${culprit.kind} ${culprit.namespace ?? ''}/${culprit.name}`
-      if (culprit.kind === 'Namespace' || culprit.uid === undefined) throw new RingfenceError('Guarded', `${what} is not removed`, { kind: culprit.kind })
+      if (culprit.kind === 'Namespace' || culprit.uid === undefined)
+        throw new RingfenceError('Guarded', `${what} is not removed`, { kind: culprit.kind })
       for (const { path, documents } of await listManifests(folder)) {
-        const found = documents.find((document) => document['kind'] === culprit.kind && isObject(document['metadata']) && document['metadata']['name'] === culprit.name && document['metadata']['namespace'] === culprit.namespace)
+        const found = documents.find(
+          (document) =>
+            document['kind'] === culprit.kind &&
+            isObject(document['metadata']) &&
+            document['metadata']['name'] === culprit.name &&
+            document['metadata']['namespace'] === culprit.namespace,
+        )
         if (!found || renderedId(path, found) !== culprit.uid) continue
-        if (documents.length > 1) throw new RingfenceError('Guarded', `${path} holds other objects too; it is not removed`, { path })
+        if (documents.length > 1)
+          throw new RingfenceError('Guarded', `${path} holds other objects too; it is not removed`, { path })
         wrote(path)
         await removeManifest(folder, path)
         return found
@@ -65,7 +75,8 @@ async function snapshotOf(folder: string) {
     const tenant = path.includes('/') && !owner.startsWith('_') ? { tenant: owner } : {}
     if (problem !== undefined) unreadable.push({ product: 'file', what: path, why: problem, ...tenant })
     for (const document of documents) {
-      if (isManifest(document)) objects.push({ ...document, metadata: { ...document.metadata, uid: renderedId(path, document) } })
+      if (isManifest(document))
+        objects.push({ ...document, metadata: { ...document.metadata, uid: renderedId(path, document) } })
       else unreadable.push({ product: 'file', what: path, why: 'a document is no Kubernetes object', ...tenant })
     }
   }
@@ -74,13 +85,22 @@ async function snapshotOf(folder: string) {
 
 function isManifest(document: JsonObject): document is JsonObject & KubeObject {
   const { apiVersion, kind, metadata } = document
-  return typeof apiVersion === 'string' && typeof kind === 'string' && isObject(metadata) && typeof metadata['name'] === 'string'
+  return (
+    typeof apiVersion === 'string' &&
+    typeof kind === 'string' &&
+    isObject(metadata) &&
+    typeof metadata['name'] === 'string'
+  )
 }
 
 /** Nothing runs in a folder: the resource is there as long as its namespace is, until it was told to go. */
 function workloads(namespaces: Driver): Driver {
   const gone = new Set<string>()
-  const namespaceOf = (resource: Resource): Resource => ({ ...resource, kind: 'kubernetes/Namespace', externalName: resource.externalName })
+  const namespaceOf = (resource: Resource): Resource => ({
+    ...resource,
+    kind: 'kubernetes/Namespace',
+    externalName: resource.externalName,
+  })
   return {
     fencing: 'deadline',
     async observe(resource, call) {
@@ -94,7 +114,8 @@ function workloads(namespaces: Driver): Driver {
       refuseEnded(call, resource)
       const found = await namespaces.observe(namespaceOf(resource), { ...call, knownId: backendId('') })
       if (found.status === 'unreadable') throw found.cause
-      if (found.status === 'absent') throw new RingfenceError('Waiting', `Namespace ${resource.externalName} is not rendered yet`)
+      if (found.status === 'absent')
+        throw new RingfenceError('Waiting', `Namespace ${resource.externalName} is not rendered yet`)
       const id = backendId(`workloads:${found.id}`)
       gone.delete(id)
       return ownedAs(id, resource)
@@ -107,9 +128,19 @@ function workloads(namespaces: Driver): Driver {
   }
 }
 
-const ownedAs = (id: Owned['id'], resource: Resource): Owned => ({ status: 'owned', id, state: resource.spec, outputs: {}, ready: true })
+const ownedAs = (id: Owned['id'], resource: Resource): Owned => ({
+  status: 'owned',
+  id,
+  state: resource.spec,
+  outputs: {},
+  ready: true,
+})
 
-async function* changesOf(folder: string, written: Map<string, number>, signal: AbortSignal): AsyncIterable<BackendChange> {
+async function* changesOf(
+  folder: string,
+  written: Map<string, number>,
+  signal: AbortSignal,
+): AsyncIterable<BackendChange> {
   await mkdir(folder, { recursive: true })
   const waiting = new Map<string, BackendChange>([['resync', 'resync']])
   let wake: () => void = () => undefined

@@ -29,69 +29,105 @@ const annotationsOf = (manifest: JsonObject): JsonObject => {
 
 /** The id of a document; without a mark of ours it is the path's alone. */
 export const renderedId = (path: string, manifest: JsonObject): BackendId =>
-  backendId(`file:${createHash('sha256').update(`${path}\n${String(annotationsOf(manifest)[renderedMark] ?? '')}`).digest('hex').slice(0, 32)}`)
+  backendId(
+    `file:${createHash('sha256')
+      .update(`${path}\n${String(annotationsOf(manifest)[renderedMark] ?? '')}`)
+      .digest('hex')
+      .slice(0, 32)}`,
+  )
 
 export function createRenderDriver(options: RenderDriverOptions): Driver {
-  const { folder, kind } = options
-  const pathOf = (resource: Resource) => `${ownerFolder(resource.owner)}/${fileNameOf(kind, resource.externalName)}`
-  const read = async (resource: Resource, call: Call): Promise<JsonObject | undefined> => {
-    refuseEnded(call, resource)
-    const path = pathOf(resource)
-    const file = await readManifest(folder, path)
-    if (!file) return undefined
-    const [manifest, ...more] = file.documents
-    if (file.problem !== undefined || !manifest || more.length > 0) {
-      throw new RingfenceError('Unreadable', `${path} is not one manifest: ${file.problem ?? `it holds ${file.documents.length} documents`}`, { path })
-    }
-    return manifest
-  }
-  const readSeen = async (resource: Resource, id: BackendId, call: Call): Promise<JsonObject> => {
-    const manifest = await read(resource, call)
-    if (!manifest) throw new RingfenceError('NotFound', `${pathOf(resource)} is not there`, { path: pathOf(resource) })
-    if (renderedId(pathOf(resource), manifest) !== id) throw new RingfenceError('Conflict', `${pathOf(resource)} is another object by now; nothing was changed`, { path: pathOf(resource) })
-    return manifest
-  }
-  const write = async (resource: Resource, own: JsonObject, call: Call, replace: boolean): Promise<Owned> => {
-    const manifest = marked(renderable(resource), own)
-    refuseEnded(call, resource)
-    options.wrote(pathOf(resource))
-    await writeManifest(folder, pathOf(resource), manifest, replace)
-    return owned(pathOf(resource), manifest)
-  }
-
   return {
     fencing: 'deadline',
-    async observe(resource, call): Promise<Observation> {
-      try {
-        const manifest = await read(resource, call)
-        if (!manifest) return { status: 'absent' }
-        const id = renderedId(pathOf(resource), manifest)
-        const ours = id === call.knownId || (call.openCreateKey !== undefined && annotationsOf(manifest)[journalMark] === call.openCreateKey)
-        return ours ? owned(pathOf(resource), manifest) : { status: 'foreign', id, state: unmarked(manifest) }
-      } catch (error) {
-        return { status: 'unreadable', cause: toRingfenceError(error) }
-      }
-    },
+    observe: (resource, call) => observe(options, resource, call),
     diff: (resource, state) =>
-      differences(withoutEmptyMaps(state), withoutEmptyMaps(resource.spec)).map(({ keys, from, to }) => ({ path: pointer(keys), from, to, how: 'update' as const })),
-    create: (resource, call) => write(resource, { [renderedMark]: randomUUID(), [journalMark]: call.key }, call, false),
+      differences(withoutEmptyMaps(state), withoutEmptyMaps(resource.spec)).map(({ keys, from, to }) => ({
+        path: pointer(keys),
+        from,
+        to,
+        how: 'update' as const,
+      })),
+    create: (resource, call) =>
+      write(options, resource, { [renderedMark]: randomUUID(), [journalMark]: call.key }, call, false),
     async update(resource, seen, _drift, call) {
-      const annotations = annotationsOf(await readSeen(resource, seen.id, call))
-      return write(resource, Object.fromEntries(Object.entries(annotations).filter(([key]) => marks.has(key))), call, true)
+      const annotations = annotationsOf(await readSeen(options, resource, seen.id, call))
+      const own = Object.fromEntries(Object.entries(annotations).filter(([key]) => marks.has(key)))
+      return write(options, resource, own, call, true)
     },
     async remove(resource, seen, call) {
-      const manifest = await read(resource, call)
-      if (!manifest) return
-      await readSeen(resource, seen.id, call)
+      if (!(await read(options, resource, call))) return
+      await readSeen(options, resource, seen.id, call)
+      const { folder, kind, wrote } = options
       // What lies in a namespace goes with it, as on a server; files of others stay.
-      if (kind === 'Namespace') await removeContents(folder, ownerFolder(resource.owner), resource.externalName, options.wrote)
-      options.wrote(pathOf(resource))
-      await removeManifest(folder, pathOf(resource))
+      if (kind === 'Namespace') await removeContents(folder, ownerFolder(resource.owner), resource.externalName, wrote)
+      wrote(pathOf(options, resource))
+      await removeManifest(folder, pathOf(options, resource))
     },
   }
 }
 
-async function removeContents(folder: string, owner: string, namespace: string, wrote: (path: string) => void): Promise<void> {
+const pathOf = ({ kind }: RenderDriverOptions, resource: Resource): string =>
+  `${ownerFolder(resource.owner)}/${fileNameOf(kind, resource.externalName)}`
+
+async function read(options: RenderDriverOptions, resource: Resource, call: Call): Promise<JsonObject | undefined> {
+  refuseEnded(call, resource)
+  const path = pathOf(options, resource)
+  const file = await readManifest(options.folder, path)
+  if (!file) return undefined
+  const [manifest, ...more] = file.documents
+  if (file.problem === undefined && manifest && more.length === 0) return manifest
+  const why = file.problem ?? `it holds ${file.documents.length} documents`
+  throw new RingfenceError('Unreadable', `${path} is not one manifest: ${why}`, { path })
+}
+
+async function readSeen(
+  options: RenderDriverOptions,
+  resource: Resource,
+  id: BackendId,
+  call: Call,
+): Promise<JsonObject> {
+  const path = pathOf(options, resource)
+  const manifest = await read(options, resource, call)
+  if (!manifest) throw new RingfenceError('NotFound', `${path} is not there`, { path })
+  if (renderedId(path, manifest) === id) return manifest
+  throw new RingfenceError('Conflict', `${path} is another object by now; nothing was changed`, { path })
+}
+
+async function write(
+  options: RenderDriverOptions,
+  resource: Resource,
+  own: JsonObject,
+  call: Call,
+  replace: boolean,
+): Promise<Owned> {
+  const manifest = marked(renderable(resource), own)
+  const path = pathOf(options, resource)
+  refuseEnded(call, resource)
+  options.wrote(path)
+  await writeManifest(options.folder, path, manifest, replace)
+  return owned(path, manifest)
+}
+
+async function observe(options: RenderDriverOptions, resource: Resource, call: Call): Promise<Observation> {
+  try {
+    const manifest = await read(options, resource, call)
+    if (!manifest) return { status: 'absent' }
+    const path = pathOf(options, resource)
+    const id = renderedId(path, manifest)
+    const journal = annotationsOf(manifest)[journalMark]
+    const ours = id === call.knownId || (call.openCreateKey !== undefined && journal === call.openCreateKey)
+    return ours ? owned(path, manifest) : { status: 'foreign', id, state: unmarked(manifest) }
+  } catch (error) {
+    return { status: 'unreadable', cause: toRingfenceError(error) }
+  }
+}
+
+async function removeContents(
+  folder: string,
+  owner: string,
+  namespace: string,
+  wrote: (path: string) => void,
+): Promise<void> {
   for (const { path, documents } of await listManifests(folder)) {
     const [manifest] = documents
     if (!path.startsWith(`${owner}/`) || !manifest || documents.length > 1 || !isObject(manifest['metadata'])) continue
@@ -103,7 +139,10 @@ async function removeContents(folder: string, owner: string, namespace: string, 
 
 /** Secrets are never written to a tree that is meant for git. */
 function renderable(resource: Resource): JsonObject {
-  if (resource.spec['kind'] === 'Secret') throw new RingfenceError('Guarded', `${resource.address}: a Secret is never rendered`, { address: resource.address })
+  if (resource.spec['kind'] === 'Secret')
+    throw new RingfenceError('Guarded', `${resource.address}: a Secret is never rendered`, {
+      address: resource.address,
+    })
   return resource.spec
 }
 
@@ -114,13 +153,22 @@ function marked(spec: JsonObject, own: JsonObject): JsonObject {
 
 function unmarked(manifest: JsonObject): JsonObject {
   const metadata = isObject(manifest['metadata']) ? manifest['metadata'] : {}
-  return { ...manifest, metadata: { ...metadata, annotations: Object.fromEntries(Object.entries(annotationsOf(manifest)).filter(([key]) => !marks.has(key))) } }
+  return {
+    ...manifest,
+    metadata: {
+      ...metadata,
+      annotations: Object.fromEntries(Object.entries(annotationsOf(manifest)).filter(([key]) => !marks.has(key))),
+    },
+  }
 }
 
 /** No labels and an empty map of them are the same. */
 function withoutEmptyMaps(manifest: JsonObject): JsonObject {
   const metadata = isObject(manifest['metadata']) ? manifest['metadata'] : {}
-  const kept = Object.entries(metadata).filter(([key, value]) => !((key === 'labels' || key === 'annotations') && isObject(value) && Object.keys(value).length === 0))
+  const kept = Object.entries(metadata).filter(
+    ([key, value]) =>
+      !((key === 'labels' || key === 'annotations') && isObject(value) && Object.keys(value).length === 0),
+  )
   return { ...manifest, metadata: Object.fromEntries(kept) }
 }
 
@@ -133,6 +181,8 @@ const owned = (path: string, manifest: JsonObject): Owned => ({
 })
 
 export function refuseEnded(call: Call, resource: Resource): void {
-  if (call.signal.aborted) throw new RingfenceError('Aborted', `${resource.kind} ${resource.externalName}: given up by the caller`)
-  if (call.deadlineMs <= Date.now()) throw new RingfenceError('Timeout', `${resource.kind} ${resource.externalName}: no time left`)
+  if (call.signal.aborted)
+    throw new RingfenceError('Aborted', `${resource.kind} ${resource.externalName}: given up by the caller`)
+  if (call.deadlineMs <= Date.now())
+    throw new RingfenceError('Timeout', `${resource.kind} ${resource.externalName}: no time left`)
 }

@@ -26,14 +26,18 @@ const escaped = (text: string): string => encodeURIComponent(text).replaceAll('_
  */
 export function fileNameOf(kind: string, externalName: string): string {
   const whole = [kind, ...externalName.split('/')].map(escaped).join('_')
-  const short = whole.length <= 200 ? whole : `${whole.slice(0, 150)}_${createHash('sha256').update(whole).digest('hex').slice(0, 32)}`
+  const short =
+    whole.length <= 200
+      ? whole
+      : `${whole.slice(0, 150)}_${createHash('sha256').update(whole).digest('hex').slice(0, 32)}`
   return `${short}.yaml`
 }
 
 /** The folder of an owner: a tenant's name, which must be a DNS label, or `_platform`. */
 export function ownerFolder(owner: { readonly name: string } | 'platform'): string {
   if (owner === 'platform') return '_platform'
-  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(owner.name)) throw new RingfenceError('Internal', 'A tenant name that is no DNS label cannot name a folder')
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(owner.name))
+    throw new RingfenceError('Internal', 'A tenant name that is no DNS label cannot name a folder')
   return owner.name
 }
 
@@ -60,22 +64,33 @@ export function parseManifest(path: string, text: string): ManifestFile {
   const documents: JsonObject[] = []
   try {
     for (const document of parseAllDocuments(text, { uniqueKeys: true })) {
-      if (document.errors.length > 0) return { path, documents: [], problem: document.errors[0]?.message.split('\n', 1)[0] ?? 'it is not YAML' }
+      if (document.errors.length > 0)
+        return { path, documents: [], problem: document.errors[0]?.message.split('\n', 1)[0] ?? 'it is not YAML' }
       const value: unknown = document.toJS({ maxAliasCount: 100 })
       if (value === null) continue
       if (!isObject(value)) return { path, documents: [], problem: 'a document is not an object' }
       const items = value['items']
-      if (String(value['kind']).endsWith('List') && Array.isArray(items)) documents.push(...(items as JsonObject[]).filter((item) => isObject(item)))
+      if (String(value['kind']).endsWith('List') && Array.isArray(items))
+        documents.push(...(items as JsonObject[]).filter((item) => isObject(item)))
       else documents.push(value)
     }
   } catch (error) {
-    return { path, documents: [], problem: error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : 'it is not YAML' }
+    return {
+      path,
+      documents: [],
+      problem: error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : 'it is not YAML',
+    }
   }
   return { path, documents }
 }
 
 /** Writes a whole file under a name that is free (`AlreadyExists` otherwise) or, with `replace`, over what is there. */
-export async function writeManifest(folder: string, path: string, manifest: JsonObject, replace: boolean): Promise<void> {
+export async function writeManifest(
+  folder: string,
+  path: string,
+  manifest: JsonObject,
+  replace: boolean,
+): Promise<void> {
   const target = join(folder, path)
   const parent = join(target, '..')
   await mkdir(parent, { recursive: true, mode: 0o755 })
@@ -92,7 +107,8 @@ export async function writeManifest(folder: string, path: string, manifest: Json
     if (replace) await rename(temporary, target)
     else await link(temporary, target)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new RingfenceError('AlreadyExists', `${path} exists already`, { path })
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      throw new RingfenceError('AlreadyExists', `${path} exists already`, { path })
     throw classified(error, path)
   } finally {
     await rm(temporary, { force: true })
@@ -139,12 +155,20 @@ export async function listManifests(folder: string): Promise<readonly ManifestFi
 /** A folder that somebody replaced by a link must not lead our writes elsewhere. */
 async function insideOf(folder: string, parent: string): Promise<void> {
   const [root, real] = await Promise.all([realpath(folder), realpath(parent)])
-  if (real !== root && !real.startsWith(root + sep)) throw new RingfenceError('Guarded', 'A folder of manifests leads out of the manifests; nothing was written', { path: relative(folder, parent) })
+  if (real !== root && !real.startsWith(root + sep))
+    throw new RingfenceError('Guarded', 'A folder of manifests leads out of the manifests; nothing was written', {
+      path: relative(folder, parent),
+    })
 }
 
 function classified(error: unknown, path: string): RingfenceError {
   if (error instanceof RingfenceError) return error
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const forbidden = code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
-  return new RingfenceError(forbidden ? 'Forbidden' : 'BackendFault', `${path}: ${code || 'the file cannot be used'}`, { path, errno: code }, error)
+  return new RingfenceError(
+    forbidden ? 'Forbidden' : 'BackendFault',
+    `${path}: ${code || 'the file cannot be used'}`,
+    { path, errno: code },
+    error,
+  )
 }

@@ -26,9 +26,16 @@ async function setup(): Promise<Environment> {
   const proxy = await createTcpProxy({ host: url.hostname, port: Number(url.port) })
   const kubectl = createKubernetesClient(cluster.admin)
   const namespace = `conformance-${unique()}`
-  await kubectl.request('POST', '/api/v1/namespaces', { ...limits(), body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } } })
+  await kubectl.request('POST', '/api/v1/namespaces', {
+    ...limits(),
+    body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+  })
   const backend = createKubernetesBackend('kubernetes', cluster.admin)
-  const broken = createKubernetesBackend('kubernetes', { ...cluster.admin, server: `https://${url.hostname}:${proxy.port}` }, { connections: 1 })
+  const broken = createKubernetesBackend(
+    'kubernetes',
+    { ...cluster.admin, server: `https://${url.hostname}:${proxy.port}` },
+    { connections: 1 },
+  )
   const powerless = createKubernetesBackend('kubernetes', cluster.access(`nobody-${unique()}`))
   return {
     backend,
@@ -37,9 +44,19 @@ async function setup(): Promise<Environment> {
     kubectl,
     namespace,
     async close() {
-      for (const kind of Object.values(drivenKinds).filter(({ namespaced, group }) => !namespaced && !group.includes('cilium') && !group.includes('calico'))) {
-        const { items } = (await kubectl.request('GET', collectionPath(kind), { ...limits(), query: { labelSelector: `conformance=${namespace}` } })) as unknown as { items: JsonObject[] }
-        for (const item of items) await kubectl.request('DELETE', objectPath(kind, undefined, (item['metadata'] as { name: string }).name), limits())
+      for (const kind of Object.values(drivenKinds).filter(
+        ({ namespaced, group }) => !namespaced && !group.includes('cilium') && !group.includes('calico'),
+      )) {
+        const { items } = (await kubectl.request('GET', collectionPath(kind), {
+          ...limits(),
+          query: { labelSelector: `conformance=${namespace}` },
+        })) as unknown as { items: JsonObject[] }
+        for (const item of items)
+          await kubectl.request(
+            'DELETE',
+            objectPath(kind, undefined, (item['metadata'] as { name: string }).name),
+            limits(),
+          )
       }
       await kubectl.request('DELETE', `/api/v1/namespaces/${namespace}`, limits())
       await Promise.all([backend.close(), broken.close(), powerless.close(), kubectl.close(), proxy.close()])
@@ -55,7 +72,13 @@ interface Example {
   readonly labels?: JsonObject
   readonly changed: (fields: JsonObject) => JsonObject
   /** Merge patches by title: the path that must be named, and how it is repaired. */
-  readonly patches: { readonly [title: string]: { readonly path: string; readonly patch: JsonObject | readonly JsonObject[]; readonly how?: 'update' | 'replace' } }
+  readonly patches: {
+    readonly [title: string]: {
+      readonly path: string
+      readonly patch: JsonObject | readonly JsonObject[]
+      readonly how?: 'update' | 'replace'
+    }
+  }
   readonly strangers?: (name: string) => JsonObject
 }
 
@@ -69,20 +92,29 @@ async function finalize(kubectl: KubernetesClient, name: string): Promise<void> 
   }
 }
 
-const strangersLabels = { path: '/metadata/labels/ringfence.dev~1tenant', patch: { metadata: { labels: { 'ringfence.dev/tenant': 'someone-else' } } } }
+const strangersLabels = {
+  path: '/metadata/labels/ringfence.dev~1tenant',
+  patch: { metadata: { labels: { 'ringfence.dev/tenant': 'someone-else' } } },
+}
 
 function caseOf(example: Example): ConformanceCase<Environment> {
   const kind = drivenKinds[example.driver ?? example.kind] as KubeKind
   const metadata = (env: Environment, name: string): JsonObject => ({
     name,
     ...(kind.namespaced ? { namespace: env.namespace } : {}),
-    labels: { conformance: env.namespace, 'app.kubernetes.io/managed-by': 'ringfence', 'ringfence.dev/tenant': 'acme', ...example.labels },
+    labels: {
+      conformance: env.namespace,
+      'app.kubernetes.io/managed-by': 'ringfence',
+      'ringfence.dev/tenant': 'acme',
+      ...example.labels,
+    },
   })
   const at = (resource: Resource) => {
     const parts = resource.externalName.split('/')
     return kind.namespaced ? objectPath(kind, parts[0], parts[1] ?? '') : objectPath(kind, undefined, parts[0] ?? '')
   }
-  const collection = (resource: Resource) => collectionPath(kind, kind.namespaced ? resource.externalName.split('/')[0] : undefined)
+  const collection = (resource: Resource) =>
+    collectionPath(kind, kind.namespaced ? resource.externalName.split('/')[0] : undefined)
   const get = async (env: Environment, resource: Resource): Promise<JsonObject | undefined> => {
     try {
       return await env.kubectl.request('GET', at(resource), limits())
@@ -95,7 +127,12 @@ function caseOf(example: Example): ConformanceCase<Environment> {
     title: example.driver ?? example.kind,
     async fresh(env) {
       const name = kind.kind === 'CustomResourceDefinition' ? `things.x${unique()}.example.com` : `it-${unique()}`
-      const spec: JsonObject = { apiVersion: example.apiVersion, kind: example.kind, metadata: metadata(env, name), ...example.fields(name) }
+      const spec: JsonObject = {
+        apiVersion: example.apiVersion,
+        kind: example.kind,
+        metadata: metadata(env, name),
+        ...example.fields(name),
+      }
       const externalName = kind.namespaced ? `${env.namespace}/${name}` : name
       return {
         kind: `kubernetes/${example.driver ?? example.kind}`,
@@ -110,28 +147,48 @@ function caseOf(example: Example): ConformanceCase<Environment> {
       }
     },
     changed: (resource) => ({ ...resource, spec: example.changed(resource.spec) }),
-    disturbances: Object.entries({ ...example.patches, 'another tenant in the label': strangersLabels, 'a label taken off': { path: '/metadata/labels/app.kubernetes.io~1managed-by', patch: { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } } } }).map(
-      ([title, { path, patch, ...rest }]) => ({
-        title,
-        path,
-        ...rest,
-        async disturb(env: Environment, resource: Resource) {
-          const jsonPatch = Array.isArray(patch)
-          await env.kubectl.request('PATCH', at(resource), { ...limits(), contentType: jsonPatch ? 'application/json-patch+json' : 'application/merge-patch+json', body: patch as JsonObject })
-        },
-      }),
-    ),
+    disturbances: Object.entries({
+      ...example.patches,
+      'another tenant in the label': strangersLabels,
+      'a label taken off': {
+        path: '/metadata/labels/app.kubernetes.io~1managed-by',
+        patch: { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } },
+      },
+    }).map(([title, { path, patch, ...rest }]) => ({
+      title,
+      path,
+      ...rest,
+      async disturb(env: Environment, resource: Resource) {
+        const jsonPatch = Array.isArray(patch)
+        await env.kubectl.request('PATCH', at(resource), {
+          ...limits(),
+          contentType: jsonPatch ? 'application/json-patch+json' : 'application/merge-patch+json',
+          body: patch as JsonObject,
+        })
+      },
+    })),
     async stranger(env, resource) {
       const name = (resource.spec['metadata'] as { name: string }).name
       const labels = { conformance: env.namespace }
       const { apiVersion, kind: kindName } = resource.spec
       const fields = (example.strangers ?? example.fields)(name)
-      await env.kubectl.request('POST', collection(resource), { ...limits(), body: { apiVersion: apiVersion as Json, kind: kindName as Json, ...fields, metadata: { ...(resource.spec['metadata'] as JsonObject), labels } } as JsonObject })
+      await env.kubectl.request('POST', collection(resource), {
+        ...limits(),
+        body: {
+          apiVersion: apiVersion as Json,
+          kind: kindName as Json,
+          ...fields,
+          metadata: { ...(resource.spec['metadata'] as JsonObject), labels },
+        } as JsonObject,
+      })
       // Controllers write to new objects; what is compared to the byte is what people would see change.
       await expect.poll(async () => (await get(env, resource)) !== undefined).toBe(true)
     },
     async destroy(env, resource) {
-      await env.kubectl.request('DELETE', at(resource), { ...limits(), body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' } })
+      await env.kubectl.request('DELETE', at(resource), {
+        ...limits(),
+        body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' },
+      })
       // The namespace controller looks at an empty namespace every few seconds; this is what it would do then.
       if (kind.kind === 'Namespace') await finalize(env.kubectl, resource.externalName)
       await expect.poll(() => get(env, resource), { timeout: 20_000, interval: 50 }).toBeUndefined()
@@ -146,20 +203,32 @@ function caseOf(example: Example): ConformanceCase<Environment> {
   }
 }
 
-const withSpec = (change: JsonObject) => (manifest: JsonObject): JsonObject => ({ ...manifest, spec: { ...(manifest['spec'] as JsonObject), ...change } })
-const owners = { path: '/metadata/ownerReferences', patch: { metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'kept', uid: 'kept', blockOwnerDeletion: false }] } } }
-
+const withSpec =
+  (change: JsonObject) =>
+  (manifest: JsonObject): JsonObject => ({ ...manifest, spec: { ...(manifest['spec'] as JsonObject), ...change } })
 const examples: readonly Example[] = [
   {
     kind: 'Namespace',
     apiVersion: 'v1',
     labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
     fields: () => ({}),
-    changed: (manifest) => ({ ...manifest, metadata: { ...(manifest['metadata'] as JsonObject), annotations: { note: 'changed' } } }),
+    changed: (manifest) => ({
+      ...manifest,
+      metadata: { ...(manifest['metadata'] as JsonObject), annotations: { note: 'changed' } },
+    }),
     patches: {
-      'pod security weakened': { path: '/metadata/labels/pod-security.kubernetes.io~1enforce', patch: { metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } } } },
-      'a pod security label added': { path: '/metadata/labels/pod-security.kubernetes.io~1warn', patch: { metadata: { labels: { 'pod-security.kubernetes.io/warn': 'privileged' } } } },
-      'an admission parameter added': { path: '/metadata/annotations/ringfence.dev~1allowed', patch: { metadata: { annotations: { 'ringfence.dev/allowed': 'everything' } } } },
+      'pod security weakened': {
+        path: '/metadata/labels/pod-security.kubernetes.io~1enforce',
+        patch: { metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } } },
+      },
+      'a pod security label added': {
+        path: '/metadata/labels/pod-security.kubernetes.io~1warn',
+        patch: { metadata: { labels: { 'pod-security.kubernetes.io/warn': 'privileged' } } },
+      },
+      'an admission parameter added': {
+        path: '/metadata/annotations/ringfence.dev~1allowed',
+        patch: { metadata: { annotations: { 'ringfence.dev/allowed': 'everything' } } },
+      },
     },
   },
   {
@@ -175,7 +244,17 @@ const examples: readonly Example[] = [
   {
     kind: 'LimitRange',
     apiVersion: 'v1',
-    fields: () => ({ spec: { limits: [{ type: 'Container', default: { cpu: '500m', memory: '512Mi' }, max: { cpu: '4', 'ephemeral-storage': '1Gi' } }] } }),
+    fields: () => ({
+      spec: {
+        limits: [
+          {
+            type: 'Container',
+            default: { cpu: '500m', memory: '512Mi' },
+            max: { cpu: '4', 'ephemeral-storage': '1Gi' },
+          },
+        ],
+      },
+    }),
     changed: withSpec({ limits: [{ type: 'Container', default: { cpu: '1', memory: '512Mi' } }] }),
     patches: { 'limits widened': { path: '/spec/limits', patch: { spec: { limits: [] } } } },
   },
@@ -187,7 +266,10 @@ const examples: readonly Example[] = [
     patches: {
       'tokens mounted': { path: '/automountServiceAccountToken', patch: { automountServiceAccountToken: true } },
       'the field taken off': { path: '/automountServiceAccountToken', patch: { automountServiceAccountToken: null } },
-      'a cloud identity slipped in': { path: '/metadata/annotations/eks.amazonaws.com~1role-arn', patch: { metadata: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/admin' } } } },
+      'a cloud identity slipped in': {
+        path: '/metadata/annotations/eks.amazonaws.com~1role-arn',
+        patch: { metadata: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/admin' } } },
+      },
     },
   },
   {
@@ -195,21 +277,38 @@ const examples: readonly Example[] = [
     apiVersion: 'v1',
     fields: () => ({ data: { a: '1' } }),
     changed: (manifest) => ({ ...manifest, data: { a: '2' } }),
-    patches: { 'a key added': { path: '/data/b', patch: { data: { b: '2' } } }, 'binary data added': { path: '/binaryData', patch: { binaryData: { c: 'AA==' } } } },
+    patches: {
+      'a key added': { path: '/data/b', patch: { data: { b: '2' } } },
+      'binary data added': { path: '/binaryData', patch: { binaryData: { c: 'AA==' } } },
+    },
   },
   {
     kind: 'Role',
     apiVersion: 'rbac.authorization.k8s.io/v1',
     fields: () => ({ rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }] }),
     changed: (manifest) => ({ ...manifest, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] }),
-    patches: { 'a verb added': { path: '/rules', patch: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['*'] }] } }, 'rules emptied': { path: '/rules', patch: { rules: null } } },
+    patches: {
+      'a verb added': { path: '/rules', patch: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['*'] }] } },
+      'rules emptied': { path: '/rules', patch: { rules: null } },
+    },
   },
   {
     kind: 'RoleBinding',
     apiVersion: 'rbac.authorization.k8s.io/v1',
-    fields: () => ({ roleRef: { kind: 'ClusterRole', name: 'view', apiGroup: 'rbac.authorization.k8s.io' }, subjects: [{ kind: 'User', name: 'ann' }, { kind: 'ServiceAccount', name: 'sa', namespace: 'default' }] }),
+    fields: () => ({
+      roleRef: { kind: 'ClusterRole', name: 'view', apiGroup: 'rbac.authorization.k8s.io' },
+      subjects: [
+        { kind: 'User', name: 'ann' },
+        { kind: 'ServiceAccount', name: 'sa', namespace: 'default' },
+      ],
+    }),
     changed: (manifest) => ({ ...manifest, subjects: [{ kind: 'User', name: 'bob' }] }),
-    patches: { 'a subject added': { path: '/subjects', patch: { subjects: [{ kind: 'Group', name: 'system:authenticated', apiGroup: 'rbac.authorization.k8s.io' }] } } },
+    patches: {
+      'a subject added': {
+        path: '/subjects',
+        patch: { subjects: [{ kind: 'Group', name: 'system:authenticated', apiGroup: 'rbac.authorization.k8s.io' }] },
+      },
+    },
   },
   {
     kind: 'ClusterRole',
@@ -218,37 +317,81 @@ const examples: readonly Example[] = [
     changed: (manifest) => ({ ...manifest, rules: [] }),
     patches: {
       'rules widened': { path: '/rules', patch: { rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] } },
-      'aggregated into a built-in role': { path: '/metadata/labels/rbac.authorization.k8s.io~1aggregate-to-view', patch: { metadata: { labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } } } },
-      'an aggregation rule added': { path: '/aggregationRule', patch: { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { never: 'there' } }] } } },
+      'aggregated into a built-in role': {
+        path: '/metadata/labels/rbac.authorization.k8s.io~1aggregate-to-view',
+        patch: { metadata: { labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } } },
+      },
+      'an aggregation rule added': {
+        path: '/aggregationRule',
+        patch: { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { never: 'there' } }] } },
+      },
     },
   },
   {
     kind: 'ClusterRoleBinding',
     apiVersion: 'rbac.authorization.k8s.io/v1',
-    fields: () => ({ roleRef: { kind: 'ClusterRole', name: 'view', apiGroup: 'rbac.authorization.k8s.io' }, subjects: [{ kind: 'Group', name: 'nobody-at-all' }] }),
+    fields: () => ({
+      roleRef: { kind: 'ClusterRole', name: 'view', apiGroup: 'rbac.authorization.k8s.io' },
+      subjects: [{ kind: 'Group', name: 'nobody-at-all' }],
+    }),
     changed: (manifest) => ({ ...manifest, subjects: [] }),
-    patches: { 'a subject added': { path: '/subjects', patch: { subjects: [{ kind: 'User', name: 'mallory', apiGroup: 'rbac.authorization.k8s.io' }] } } },
+    patches: {
+      'a subject added': {
+        path: '/subjects',
+        patch: { subjects: [{ kind: 'User', name: 'mallory', apiGroup: 'rbac.authorization.k8s.io' }] },
+      },
+    },
   },
   {
     kind: 'NetworkPolicy',
     apiVersion: 'networking.k8s.io/v1',
-    fields: () => ({ spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], egress: [{ ports: [{ port: 53 }, { port: 53, protocol: 'UDP' }], to: [{ ipBlock: { cidr: '10.0.0.0/8', except: [] } }] }] } }),
+    fields: () => ({
+      spec: {
+        podSelector: {},
+        policyTypes: ['Ingress', 'Egress'],
+        egress: [
+          {
+            ports: [{ port: 53 }, { port: 53, protocol: 'UDP' }],
+            to: [{ ipBlock: { cidr: '10.0.0.0/8', except: [] } }],
+          },
+        ],
+      },
+    }),
     changed: withSpec({ egress: [] }),
     patches: {
       'ingress opened to all': { path: '/spec/ingress', patch: { spec: { ingress: [{}] } } },
       'egress no longer fenced': { path: '/spec/policyTypes', patch: { spec: { policyTypes: ['Ingress'] } } },
-      'pods left out': { path: '/spec/podSelector/matchLabels', patch: { spec: { podSelector: { matchLabels: { fenced: 'yes' } } } } },
-      'the fence tied to an owner that is not there': owners,
+      'pods left out': {
+        path: '/spec/podSelector/matchLabels',
+        patch: { spec: { podSelector: { matchLabels: { fenced: 'yes' } } } },
+      },
     },
   },
   {
     kind: 'ValidatingAdmissionPolicy',
     apiVersion: 'admissionregistration.k8s.io/v1',
-    fields: () => ({ spec: { matchConstraints: { resourceRules: [{ apiGroups: ['conformance.example.com'], apiVersions: ['*'], operations: ['CREATE'], resources: ['things'] }] }, validations: [{ expression: 'true', message: 'never' }] } }),
+    fields: () => ({
+      spec: {
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: ['conformance.example.com'],
+              apiVersions: ['*'],
+              operations: ['CREATE'],
+              resources: ['things'],
+            },
+          ],
+        },
+        validations: [{ expression: 'true', message: 'never' }],
+      },
+    }),
     changed: withSpec({ failurePolicy: 'Ignore' }),
     patches: {
       'no longer failing closed': { path: '/spec/failurePolicy', patch: { spec: { failurePolicy: 'Ignore' } } },
-      'selector narrowed': { path: '/spec/matchConstraints/objectSelector', patch: { spec: { matchConstraints: { objectSelector: { matchLabels: { a: 'b' } } } } } },
+      'selector narrowed': {
+        path: '/spec/matchConstraints/objectSelector',
+        patch: { spec: { matchConstraints: { objectSelector: { matchLabels: { a: 'b' } } } } },
+      },
     },
   },
   {
@@ -256,7 +399,13 @@ const examples: readonly Example[] = [
     apiVersion: 'admissionregistration.k8s.io/v1',
     fields: () => ({ spec: { policyName: 'conformance-never-there', validationActions: ['Deny'] } }),
     changed: withSpec({ validationActions: ['Warn'] }),
-    patches: { 'only warned about': { path: '/spec/validationActions', patch: { spec: { validationActions: ['Warn'] } } }, 'narrowed': { path: '/spec/matchResources', patch: { spec: { matchResources: { namespaceSelector: { matchLabels: { a: 'b' } } } } } } },
+    patches: {
+      'only warned about': { path: '/spec/validationActions', patch: { spec: { validationActions: ['Warn'] } } },
+      narrowed: {
+        path: '/spec/matchResources',
+        patch: { spec: { matchResources: { namespaceSelector: { matchLabels: { a: 'b' } } } } },
+      },
+    },
   },
   {
     kind: 'CustomResourceDefinition',
@@ -266,14 +415,45 @@ const examples: readonly Example[] = [
         group: name.slice('things.'.length),
         scope: 'Namespaced',
         names: { plural: 'things', kind: 'Thing' },
-        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { size: { type: 'integer' } } } } } } }],
+        versions: [
+          {
+            name: 'v1',
+            served: true,
+            storage: true,
+            schema: {
+              openAPIV3Schema: {
+                type: 'object',
+                properties: { spec: { type: 'object', properties: { size: { type: 'integer' } } } },
+              },
+            },
+          },
+        ],
       },
     }),
-    changed: (manifest) => ({ ...manifest, metadata: { ...(manifest['metadata'] as JsonObject), annotations: { note: 'changed' } } }),
-    patches: { 'schema changed': { path: '/spec/versions/0/schema', patch: [{ op: 'replace', path: '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/size/type', value: 'string' }] } },
+    changed: (manifest) => ({
+      ...manifest,
+      metadata: { ...(manifest['metadata'] as JsonObject), annotations: { note: 'changed' } },
+    }),
+    patches: {
+      'schema changed': {
+        path: '/spec/versions/0/schema',
+        patch: [
+          {
+            op: 'replace',
+            path: '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/size/type',
+            value: 'string',
+          },
+        ],
+      },
+    },
   },
 ]
 
 describeOn(['kubernetes'], 'on a real API server', () => {
-  driverConformance('the Kubernetes backend', { setup, hasTransport: true, hasPowerless: true, cases: examples.map(caseOf) })
+  driverConformance('the Kubernetes backend', {
+    setup,
+    hasTransport: true,
+    hasPowerless: true,
+    cases: examples.map(caseOf),
+  })
 })

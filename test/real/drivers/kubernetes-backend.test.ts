@@ -25,7 +25,12 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
   const made: string[] = []
   const post = (path: string, body: JsonObject) => kubectl.request('POST', path, { ...limits(), body })
   const policies = `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`
-  const policyBody = (name: string): JsonObject => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace }, spec: { podSelector: {}, ingress: [{}] } })
+  const policyBody = (name: string): JsonObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace },
+    spec: { podSelector: {}, ingress: [{}] },
+  })
   const resource = (kind: string, externalName: string, spec: JsonObject): Resource => ({
     kind,
     address: addressOf('acme', 'compute', 'x', externalName),
@@ -38,19 +43,28 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     onRemove: 'delete',
   })
   const driver = (kind: string): Driver => backend.drivers[kind] as Driver
-  const namespaceBody = (name: string, labels: JsonObject = {}): JsonObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
+  const namespaceBody = (name: string, labels: JsonObject = {}): JsonObject => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels },
+  })
 
   beforeAll(async () => {
     const cluster = servers().kubernetes
     const url = new URL(cluster.server)
     proxy = await createTcpProxy({ host: url.hostname, port: Number(url.port) })
     kubectl = createKubernetesClient(cluster.admin)
-    backend = createKubernetesBackend('kubernetes', { ...cluster.admin, server: `https://${url.hostname}:${proxy.port}` }, { backoffMs: { first: 20, last: 200 } })
+    backend = createKubernetesBackend(
+      'kubernetes',
+      { ...cluster.admin, server: `https://${url.hostname}:${proxy.port}` },
+      { backoffMs: { first: 20, last: 200 } },
+    )
     await post('/api/v1/namespaces', namespaceBody(namespace))
     made.push(namespace)
   })
   afterAll(async () => {
-    for (const name of made) await kubectl.request('DELETE', `/api/v1/namespaces/${name}`, limits()).catch(() => undefined)
+    for (const name of made)
+      await kubectl.request('DELETE', `/api/v1/namespaces/${name}`, limits()).catch(() => undefined)
     await Promise.all([backend.close(), kubectl.close(), proxy.close()])
   })
 
@@ -68,12 +82,24 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
   it('knows the version, the ranges and the address of the API server', async () => {
     const facts = await backend.facts(signal())
     expect(facts).toMatchObject({ medium: 'live', version: expect.stringMatching(/^v1\.\d+/) })
-    const { items } = (await kubectl.request('GET', '/apis/networking.k8s.io/v1/servicecidrs', limits())) as unknown as { items: { spec: { cidrs: string[] } }[] }
+    const { items } = (await kubectl.request(
+      'GET',
+      '/apis/networking.k8s.io/v1/servicecidrs',
+      limits(),
+    )) as unknown as { items: { spec: { cidrs: string[] } }[] }
     expect(items.length).toBeGreaterThan(0)
     expect(facts.ranges).toEqual(expect.arrayContaining(items.flatMap((item) => item.spec.cidrs)))
     // A server that listens on loopback only has no endpoints; whatever it has must be told.
-    const slices = (await kubectl.request('GET', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', limits()))['items'] as { endpoints: { addresses: string[] }[] | null; ports: { port: number }[] | null }[]
-    expect(facts.apiServer).toEqual(slices.flatMap(({ endpoints, ports }) => (endpoints ?? []).flatMap(({ addresses }) => addresses.flatMap((address) => (ports ?? []).map(({ port }) => ({ address, port }))))))
+    const slices = (
+      await kubectl.request('GET', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', limits())
+    )['items'] as { endpoints: { addresses: string[] }[] | null; ports: { port: number }[] | null }[]
+    expect(facts.apiServer).toEqual(
+      slices.flatMap(({ endpoints, ports }) =>
+        (endpoints ?? []).flatMap(({ addresses }) =>
+          addresses.flatMap((address) => (ports ?? []).map(({ port }) => ({ address, port }))),
+        ),
+      ),
+    )
   })
 
   it('takes a snapshot of every kind that isolation depends on, and of Secrets their metadata and type alone', async () => {
@@ -86,19 +112,38 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     await post(policies, policyBody('seen'))
     const { objects, kinds, unreadable } = await backend.snapshot(signal(), { fresh: true })
     expect(unreadable).toEqual([])
-    expect(kinds).toEqual(expect.arrayContaining(['/Namespace', '/Pod', '/Secret', '/ServiceAccount', 'networking.k8s.io/NetworkPolicy', 'rbac.authorization.k8s.io/ClusterRole', 'cilium.io/CiliumNetworkPolicy']))
+    expect(kinds).toEqual(
+      expect.arrayContaining([
+        '/Namespace',
+        '/Pod',
+        '/Secret',
+        '/ServiceAccount',
+        'networking.k8s.io/NetworkPolicy',
+        'rbac.authorization.k8s.io/ClusterRole',
+        'cilium.io/CiliumNetworkPolicy',
+      ]),
+    )
     const secret = objects.find((object) => object.kind === 'Secret' && object.metadata.namespace === namespace)
     expect(secret).toMatchObject({ type: 'Opaque', metadata: { name: 'hidden' } })
     expect(JSON.stringify(objects)).not.toContain('hunter2')
     expect(JSON.stringify(objects)).not.toContain(Buffer.from('hunter2').toString('base64'))
-    expect(objects.find((object) => object.kind === 'NetworkPolicy' && object.metadata.namespace === namespace)).toMatchObject({ apiVersion: 'networking.k8s.io/v1', spec: { ingress: [{}] } })
+    expect(
+      objects.find((object) => object.kind === 'NetworkPolicy' && object.metadata.namespace === namespace),
+    ).toMatchObject({ apiVersion: 'networking.k8s.io/v1', spec: { ingress: [{}] } })
   })
 
   it('names every kind that it may not list, and does not count it as listed', async () => {
     const nobody = createKubernetesBackend('kubernetes', servers().kubernetes.access('nobody-of-backend'))
     const { objects, kinds, unreadable } = await nobody.snapshot(signal(), { fresh: true })
     expect(objects).toEqual([])
-    expect(unreadable.map(({ what }) => what)).toEqual(expect.arrayContaining(['/Namespace', '/Secret', 'rbac.authorization.k8s.io/RoleBinding', 'networking.k8s.io/NetworkPolicy']))
+    expect(unreadable.map(({ what }) => what)).toEqual(
+      expect.arrayContaining([
+        '/Namespace',
+        '/Secret',
+        'rbac.authorization.k8s.io/RoleBinding',
+        'networking.k8s.io/NetworkPolicy',
+      ]),
+    )
     expect(unreadable.every(({ why }) => why.startsWith('Forbidden'))).toBe(true)
     expect(kinds).not.toContain('/Namespace')
     await nobody.close()
@@ -121,33 +166,49 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     const watched = resource('kubernetes/NetworkPolicy', `${namespace}/watched`, policyBody('watched'))
     const ours = expectOwned(await policyDriver.create(watched, call()))
     await post(policies, policyBody('stranger'))
-    await expect.poll(() => seen, { timeout: 10_000 }).toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/stranger` })
+    await expect
+      .poll(() => seen, { timeout: 10_000 })
+      .toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/stranger` })
 
     // In step: no request is needed. With the transport refused, a fresh read fails and a cached one answers.
-    await expect.poll(async () => (await policyDriver.observe(watched, call({ knownId: ours.id }))).status).toBe('owned')
+    await expect
+      .poll(async () => (await policyDriver.observe(watched, call({ knownId: ours.id }))).status)
+      .toBe('owned')
 
     proxy.set('refuse')
     expect((await policyDriver.observe(watched, call({ knownId: ours.id, fresh: true }))).status).toBe('unreadable')
     // Not in step any more: what the cache said is not repeated.
-    await expect.poll(async () => (await policyDriver.observe(watched, call({ knownId: ours.id }))).status).toBe('unreadable')
+    await expect
+      .poll(async () => (await policyDriver.observe(watched, call({ knownId: ours.id }))).status)
+      .toBe('unreadable')
     await kubectl.request('DELETE', `${policies}/watched`, limits())
     await post(policies, policyBody('meanwhile'))
     proxy.set('pass')
-    await expect.poll(() => seen, { timeout: 10_000 }).toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/meanwhile` })
-    await expect.poll(() => seen, { timeout: 10_000 }).toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/watched` })
+    await expect
+      .poll(() => seen, { timeout: 10_000 })
+      .toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/meanwhile` })
+    await expect
+      .poll(() => seen, { timeout: 10_000 })
+      .toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/watched` })
     expect(await policyDriver.observe(watched, call({ knownId: ours.id }))).toEqual({ status: 'absent' })
     const { objects } = await backend.snapshot(signal(), { fresh: false })
-    expect(objects.filter((object) => object.kind === 'NetworkPolicy' && object.metadata.namespace === namespace).map((object) => object.metadata.name)).toEqual(expect.arrayContaining(['stranger', 'meanwhile']))
+    expect(
+      objects
+        .filter((object) => object.kind === 'NetworkPolicy' && object.metadata.namespace === namespace)
+        .map((object) => object.metadata.name),
+    ).toEqual(expect.arrayContaining(['stranger', 'meanwhile']))
     stop.abort()
     await listening
   })
 
   it('watches a kind as soon as its definition is installed, and treats its objects as gone with the definition', async () => {
     const group = 'cilium.io'
-    const exists = await kubectl.request('GET', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ciliumcidrgroups.${group}`, limits()).then(
-      () => true,
-      () => false,
-    )
+    const exists = await kubectl
+      .request('GET', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ciliumcidrgroups.${group}`, limits())
+      .then(
+        () => true,
+        () => false,
+      )
     if (exists) throw new Error('another test has this definition; give it a name of its own')
     expect((await backend.snapshot(signal(), { fresh: true })).kinds).toContain('cilium.io/CiliumCIDRGroup')
     await post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
@@ -157,49 +218,123 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
       spec: {
         group,
         scope: 'Cluster',
-        names: { plural: 'ciliumcidrgroups', kind: 'CiliumCIDRGroup', singular: 'ciliumcidrgroup', listKind: 'CiliumCIDRGroupList' },
-        versions: [{ name: 'v2alpha1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }],
+        names: {
+          plural: 'ciliumcidrgroups',
+          kind: 'CiliumCIDRGroup',
+          singular: 'ciliumcidrgroup',
+          listKind: 'CiliumCIDRGroupList',
+        },
+        versions: [
+          {
+            name: 'v2alpha1',
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          },
+        ],
       },
     })
     try {
       await expect
-        .poll(async () => post(`/apis/${group}/v2alpha1/ciliumcidrgroups`, { apiVersion: `${group}/v2alpha1`, kind: 'CiliumCIDRGroup', metadata: { name: 'wide' }, spec: { externalCIDRs: ['0.0.0.0/0'] } }).then(() => true, () => false), { timeout: 10_000 })
+        .poll(
+          async () =>
+            post(`/apis/${group}/v2alpha1/ciliumcidrgroups`, {
+              apiVersion: `${group}/v2alpha1`,
+              kind: 'CiliumCIDRGroup',
+              metadata: { name: 'wide' },
+              spec: { externalCIDRs: ['0.0.0.0/0'] },
+            }).then(
+              () => true,
+              () => false,
+            ),
+          { timeout: 10_000 },
+        )
         .toBe(true)
-      const find = async (fresh: boolean) => (await backend.snapshot(signal(), { fresh })).objects.find((object) => object.kind === 'CiliumCIDRGroup')
+      const find = async (fresh: boolean) =>
+        (await backend.snapshot(signal(), { fresh })).objects.find((object) => object.kind === 'CiliumCIDRGroup')
       expect(await find(true)).toMatchObject({ apiVersion: 'cilium.io/v2alpha1', metadata: { name: 'wide' } })
       await expect.poll(() => find(false), { timeout: 10_000 }).toMatchObject({ metadata: { name: 'wide' } })
     } finally {
-      await kubectl.request('DELETE', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ciliumcidrgroups.${group}`, limits())
+      await kubectl.request(
+        'DELETE',
+        `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ciliumcidrgroups.${group}`,
+        limits(),
+      )
     }
   })
 
   it('says of a kind that is not served that it is not configured, and of its objects that there are none', async () => {
-    const spec = { apiVersion: 'projectcalico.org/v3', kind: 'NetworkPolicy', metadata: { name: 'x', namespace }, spec: {} }
+    const spec = {
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'x', namespace },
+      spec: {},
+    }
     const calico = resource('kubernetes/CalicoNetworkPolicy', `${namespace}/x`, spec)
     expect((await driver('kubernetes/CalicoNetworkPolicy').observe(calico, call())).status).toBe('absent')
     expect((await refusal(driver('kubernetes/CalicoNetworkPolicy').create(calico, call()))).code).toBe('NotConfigured')
     // The same answer without the right to see definitions proves nothing.
     const nobody = createKubernetesBackend('kubernetes', servers().kubernetes.access('nobody-of-definitions'))
-    expect((await (nobody.drivers['kubernetes/CalicoNetworkPolicy'] as Driver).observe(calico, call())).status).toBe('unreadable')
+    expect((await (nobody.drivers['kubernetes/CalicoNetworkPolicy'] as Driver).observe(calico, call())).status).toBe(
+      'unreadable',
+    )
     await nobody.close()
   })
 
   it('waits where the namespace of an object is not there', async () => {
-    const homeless = resource('kubernetes/ConfigMap', 'never-there/x', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x', namespace: 'never-there' } })
+    const homeless = resource('kubernetes/ConfigMap', 'never-there/x', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'x', namespace: 'never-there' },
+    })
     expect((await refusal(driver('kubernetes/ConfigMap').create(homeless, call()))).code).toBe('Waiting')
   })
 
   it('replaces a binding whose role changed, since roleRef cannot be changed', () => {
-    const binding = (role: string): JsonObject => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'x', namespace }, roleRef: { kind: 'ClusterRole', name: role }, subjects: [] })
-    const drift = driver('kubernetes/RoleBinding').diff(resource('kubernetes/RoleBinding', `${namespace}/x`, binding('edit')), binding('view'))
+    const binding = (role: string): JsonObject => ({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'x', namespace },
+      roleRef: { kind: 'ClusterRole', name: role },
+      subjects: [],
+    })
+    const drift = driver('kubernetes/RoleBinding').diff(
+      resource('kubernetes/RoleBinding', `${namespace}/x`, binding('edit')),
+      binding('view'),
+    )
     expect(drift).toContainEqual({ path: '/roleRef/name', from: 'view', to: 'edit', how: 'replace' })
+  })
+
+  it('frees a fence that a stranger tied to an owner, for it would be deleted with that', async () => {
+    const fence = resource('kubernetes/NetworkPolicy', `${namespace}/tied`, policyBody('tied'))
+    const policyDriver = driver('kubernetes/NetworkPolicy')
+    const ours = expectOwned(await policyDriver.create(fence, call()))
+    const owner = await kubectl.request('GET', `/api/v1/namespaces/${namespace}`, limits())
+    const { uid } = owner['metadata'] as { uid: string }
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'Namespace', name: namespace, uid }]
+    await kubectl.request('PATCH', `${policies}/tied`, {
+      ...limits(),
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { ownerReferences } },
+    })
+    const seen = expectOwned(await policyDriver.observe(fence, call({ knownId: ours.id, fresh: true })))
+    const drift = policyDriver.diff(fence, seen.state)
+    expect(drift).toEqual([{ path: '/metadata/ownerReferences', from: ownerReferences, to: undefined, how: 'update' }])
+    const freed = await policyDriver.update(fence, seen, drift, call())
+    expect(policyDriver.diff(fence, freed.state)).toEqual([])
   })
 
   it('removes one addition by its uid, answers it whole, and leaves a successor and the cluster alone', async () => {
     await post(policies, policyBody('addition'))
     const live = await kubectl.request('GET', `${policies}/addition`, limits())
     const { uid } = live['metadata'] as { uid: string }
-    const culprit = { product: 'kubernetes', apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', namespace, name: 'addition' } as const
+    const culprit = {
+      product: 'kubernetes',
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      namespace,
+      name: 'addition',
+    } as const
     expect((await refusal(backend.removeAddition({ ...culprit, uid: 'another' }, signal()))).code).toBe('Conflict')
     expect((await refusal(backend.removeAddition(culprit, signal()))).code).toBe('Guarded')
     expect((await backend.removeAddition({ ...culprit, uid }, signal()))['spec']).toEqual(live['spec'])
@@ -207,7 +342,13 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     for (const guarded of [
       { ...culprit, kind: 'Namespace', apiVersion: 'v1', uid },
       { ...culprit, kind: 'Secret', apiVersion: 'v1', uid },
-      { product: 'kubernetes', kind: 'ClusterRoleBinding', apiVersion: 'rbac.authorization.k8s.io/v1', name: 'cluster-admin', uid } as const,
+      {
+        product: 'kubernetes',
+        kind: 'ClusterRoleBinding',
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        name: 'cluster-admin',
+        uid,
+      } as const,
     ])
       expect((await refusal(backend.removeAddition(guarded, signal()))).code).toBe('Guarded')
   })
@@ -215,8 +356,13 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
   it('adopts a namespace by its labels alone, and gives it back as it was', async () => {
     const name = `${namespace}-adopted`
     made.push(name)
-    await post('/api/v1/namespaces', namespaceBody(name, { team: 'theirs', 'pod-security.kubernetes.io/enforce': 'baseline' }))
-    const before = ((await kubectl.request('GET', `/api/v1/namespaces/${name}`, limits()))['metadata'] as JsonObject)['labels']
+    await post(
+      '/api/v1/namespaces',
+      namespaceBody(name, { team: 'theirs', 'pod-security.kubernetes.io/enforce': 'baseline' }),
+    )
+    const before = ((await kubectl.request('GET', `/api/v1/namespaces/${name}`, limits()))['metadata'] as JsonObject)[
+      'labels'
+    ]
     const ours = { 'ringfence.dev/tenant': 'acme', 'pod-security.kubernetes.io/enforce': 'restricted' }
     const wanted = resource('kubernetes/Namespace', name, namespaceBody(name, ours))
     const found = await driver('kubernetes/Namespace').observe(wanted, call())
@@ -224,7 +370,13 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     const adopted = expectOwned((await driver('kubernetes/Namespace').adopt?.(wanted, found, call())) as never)
     expect(driver('kubernetes/Namespace').diff(wanted, adopted.state)).toEqual([])
     expect((adopted.state['metadata'] as JsonObject)['labels']).toMatchObject({ ...ours, team: 'theirs' })
-    expect((await refusal(driver('kubernetes/Namespace').release?.(wanted, { ...adopted, id: 'another' as never }, call()) as never)).code).toBe('Conflict')
+    expect(
+      (
+        await refusal(
+          driver('kubernetes/Namespace').release?.(wanted, { ...adopted, id: 'another' as never }, call()) as never,
+        )
+      ).code,
+    ).toBe('Conflict')
     await driver('kubernetes/Namespace').release?.(wanted, adopted, call())
     const after = (await kubectl.request('GET', `/api/v1/namespaces/${name}`, limits()))['metadata'] as JsonObject
     expect(after['labels']).toEqual(before)
@@ -239,11 +391,39 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     expect((await refusal(works.create(workloads, call()))).code).toBe('Waiting')
     await post('/api/v1/namespaces', namespaceBody(name))
     const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'x', image: 'x' }] } }
-    await post(`/apis/apps/v1/namespaces/${name}/deployments`, { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' }, spec: { replicas: 2, selector: { matchLabels: { app: 'x' } }, template } })
-    await post(`/apis/batch/v1/namespaces/${name}/cronjobs`, { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'c' }, spec: { schedule: '0 0 1 1 *', jobTemplate: { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } } } })
+    await post(`/apis/apps/v1/namespaces/${name}/deployments`, {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'd' },
+      spec: { replicas: 2, selector: { matchLabels: { app: 'x' } }, template },
+    })
+    await post(`/apis/batch/v1/namespaces/${name}/cronjobs`, {
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata: { name: 'c' },
+      spec: {
+        schedule: '0 0 1 1 *',
+        jobTemplate: { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } },
+      },
+    })
     const held = { ...template.spec, terminationGracePeriodSeconds: 0 }
-    const pods = async () => ((await kubectl.request('GET', `/api/v1/namespaces/${name}/pods`, limits()))['items'] as JsonObject[]).length
-    await expect.poll(async () => post(`/api/v1/namespaces/${name}/pods`, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', finalizers: ['example.com/held'] }, spec: held }).then(() => true, () => false), { timeout: 10_000 }).toBe(true)
+    const pods = async () =>
+      ((await kubectl.request('GET', `/api/v1/namespaces/${name}/pods`, limits()))['items'] as JsonObject[]).length
+    await expect
+      .poll(
+        async () =>
+          post(`/api/v1/namespaces/${name}/pods`, {
+            apiVersion: 'v1',
+            kind: 'Pod',
+            metadata: { name: 'p', finalizers: ['example.com/held'] },
+            spec: held,
+          }).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe(true)
     await expect.poll(pods, { timeout: 20_000 }).toBeGreaterThanOrEqual(3)
 
     const known = { knownId: expectOwned(await works.create(workloads, call())).id }
@@ -260,11 +440,19 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
         { timeout: 20_000, interval: 100 },
       )
       .toEqual(['Pod p'])
-    await kubectl.request('PATCH', `/api/v1/namespaces/${name}/pods/p`, { ...limits(), contentType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } })
-    await expect.poll(async () => (await works.observe(workloads, call(known))).status, { timeout: 10_000 }).toBe('absent')
+    await kubectl.request('PATCH', `/api/v1/namespaces/${name}/pods/p`, {
+      ...limits(),
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { finalizers: null } },
+    })
+    await expect
+      .poll(async () => (await works.observe(workloads, call(known))).status, { timeout: 10_000 })
+      .toBe('absent')
     expect(await pods()).toBe(0)
     expect((await works.observe(workloads, call({ knownId: 'workloads:another' as never }))).status).toBe('absent')
-    expect((await refusal(works.remove(workloads, { ...seen, id: 'workloads:another' as never }, call()))).code).toBe('Conflict')
+    expect((await refusal(works.remove(workloads, { ...seen, id: 'workloads:another' as never }, call()))).code).toBe(
+      'Conflict',
+    )
     expectOwned(await works.create(workloads, call()))
     expect((await works.observe(workloads, call(known))).status).toBe('owned')
   })
@@ -274,13 +462,21 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     made.push(name)
     const stuck = resource('kubernetes/Namespace', name, namespaceBody(name))
     const owned = expectOwned(await driver('kubernetes/Namespace').create(stuck, call()))
-    await post(`/api/v1/namespaces/${name}/configmaps`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'kept', finalizers: ['example.com/held'] } })
+    await post(`/api/v1/namespaces/${name}/configmaps`, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'kept', finalizers: ['example.com/held'] },
+    })
     await driver('kubernetes/Namespace').remove(stuck, owned, call())
     const observe = async () => driver('kubernetes/Namespace').observe(stuck, call({ knownId: owned.id, fresh: true }))
     await expect.poll(async () => JSON.stringify(await observe()), { timeout: 20_000 }).toContain('example.com/held')
     const now = await observe()
     expect(now).toMatchObject({ status: 'deleting', id: owned.id, heldBy: expect.arrayContaining(['kubernetes']) })
     expect(now.status === 'deleting' && Math.abs((now.sinceMs ?? 0) - Date.now())).toBeLessThan(60_000)
-    await kubectl.request('PATCH', `/api/v1/namespaces/${name}/configmaps/kept`, { ...limits(), contentType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } })
+    await kubectl.request('PATCH', `/api/v1/namespaces/${name}/configmaps/kept`, {
+      ...limits(),
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { finalizers: null } },
+    })
   })
 })

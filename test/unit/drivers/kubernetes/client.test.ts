@@ -25,18 +25,36 @@ const get = (over = limits()) => refusal((client as KubernetesClient).request('G
 
 describe('an answer becomes a code', () => {
   const about = { name: 'x', kind: 'namespaces' }
-  const cases: readonly [title: string, status: number, body: JsonObject | string, code: ErrorCode, happened: boolean][] = [
+  const cases: readonly [
+    title: string,
+    status: number,
+    body: JsonObject | string,
+    code: ErrorCode,
+    happened: boolean,
+  ][] = [
     ['an object that is not there', 404, statusObject(404, 'NotFound', about), 'NotFound', false],
     ['a path that no handler serves', 404, '404 page not found\n', 'NotConfigured', false],
     ['a kind that is not served', 404, statusObject(404, 'NotFound', {}), 'NotConfigured', false],
     ['no right', 403, statusObject(403, 'Forbidden', about), 'Forbidden', false],
-    ['a namespace on its way out', 403, statusObject(403, 'Forbidden', { ...about, causes: [{ reason: 'NamespaceTerminating' }] }), 'Waiting', false],
+    [
+      'a namespace on its way out',
+      403,
+      statusObject(403, 'Forbidden', { ...about, causes: [{ reason: 'NamespaceTerminating' }] }),
+      'Waiting',
+      false,
+    ],
     ['no identity', 401, statusObject(401, 'Unauthorized'), 'Unauthenticated', false],
     ['a name that is taken', 409, statusObject(409, 'AlreadyExists', about), 'AlreadyExists', false],
     ['a version that moved on', 409, statusObject(409, 'Conflict', about), 'Conflict', false],
     ['content that is refused', 422, statusObject(422, 'Invalid', about), 'Rejected', false],
     ['a fault', 500, statusObject(500, 'InternalError'), 'BackendFault', true],
-    ['a webhook that failed', 500, { ...statusObject(500, 'InternalError'), message: 'Internal error occurred: failed calling webhook "x"' }, 'BackendFault', false],
+    [
+      'a webhook that failed',
+      500,
+      { ...statusObject(500, 'InternalError'), message: 'Internal error occurred: failed calling webhook "x"' },
+      'BackendFault',
+      false,
+    ],
     ['a server that is not ready', 503, statusObject(503, 'ServiceUnavailable'), 'BackendFault', false],
     ['a time-out over there', 504, statusObject(504, 'Timeout'), 'Timeout', true],
     ['a proxy in between', 502, '<html>bad gateway</html>', 'BackendFault', true],
@@ -50,10 +68,17 @@ describe('an answer becomes a code', () => {
 
   it('keeps for how long a busy server wants to be left alone, from the header and from the Status', async () => {
     await serve((request, response) =>
-      answer(response, 429, statusObject(429, 'TooManyRequests', { retryAfterSeconds: 3 }), request.url.searchParams.has('header') ? { 'retry-after': '7' } : {}),
+      answer(
+        response,
+        429,
+        statusObject(429, 'TooManyRequests', { retryAfterSeconds: 3 }),
+        request.url.searchParams.has('header') ? { 'retry-after': '7' } : {},
+      ),
     )
     expect(await get()).toMatchObject({ code: 'RateLimited', facts: { retryAfterMs: 3_000 } })
-    const withHeader = await refusal((client as KubernetesClient).request('GET', '/x', { ...limits(), query: { header: 1 } }))
+    const withHeader = await refusal(
+      (client as KubernetesClient).request('GET', '/x', { ...limits(), query: { header: 1 } }),
+    )
     expect(withHeader).toMatchObject({ code: 'RateLimited', facts: { retryAfterMs: 7_000 } })
   })
 
@@ -106,17 +131,28 @@ describe('the absence of an answer becomes a code', () => {
 
   it('shows neither the token nor a body in an error', async () => {
     await serve((_request, response) => answer(response, 500, statusObject(500, 'InternalError')))
-    const error = await refusal((client as KubernetesClient).request('POST', '/api/v1/secrets', { ...limits(), body: { data: { password: 'hunter2' } } }))
+    const error = await refusal(
+      (client as KubernetesClient).request('POST', '/api/v1/secrets', {
+        ...limits(),
+        body: { data: { password: 'hunter2' } },
+      }),
+    )
     expect(`${error.stack} ${JSON.stringify(error)}`).not.toMatch(/hunter2|a-token/)
   })
 })
 
 describe('a list', () => {
   const namespace = drivenKinds['Namespace'] as KubeKind
-  const page = (names: string[], next = ''): JsonObject => ({ kind: 'NamespaceList', metadata: { resourceVersion: '7', continue: next }, items: names.map((name) => ({ metadata: { name } })) })
+  const page = (names: string[], next = ''): JsonObject => ({
+    kind: 'NamespaceList',
+    metadata: { resourceVersion: '7', continue: next },
+    items: names.map((name) => ({ metadata: { name } })),
+  })
 
   it('is read to its last page', async () => {
-    await serve(({ url }, response) => answer(response, 200, url.searchParams.get('continue') === 'more' ? page(['c']) : page(['a', 'b'], 'more')))
+    await serve(({ url }, response) =>
+      answer(response, 200, url.searchParams.get('continue') === 'more' ? page(['c']) : page(['a', 'b'], 'more')),
+    )
     const all = await listAll(client as KubernetesClient, namespace, { ...limits(), pageSize: 2 })
     expect(all.map((item) => (item['metadata'] as { name: string }).name)).toEqual(['a', 'b', 'c'])
     expect(all[0]).toMatchObject({ apiVersion: 'v1', kind: 'Namespace' })
@@ -124,7 +160,11 @@ describe('a list', () => {
   })
 
   it('that breaks off after a page is an error, not a short list', async () => {
-    await serve(({ url }, response) => (url.searchParams.has('continue') ? answer(response, 410, statusObject(410, 'Expired')) : answer(response, 200, page(['a'], 'more'))))
+    await serve(({ url }, response) =>
+      url.searchParams.has('continue')
+        ? answer(response, 410, statusObject(410, 'Expired'))
+        : answer(response, 200, page(['a'], 'more')),
+    )
     expect((await refusal(listAll(client as KubernetesClient, namespace, limits()))).facts['httpStatus']).toBe(410)
   })
 

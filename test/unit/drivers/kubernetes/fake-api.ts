@@ -8,7 +8,10 @@ export interface FakeApi {
   close(): Promise<void>
 }
 
-export type Handler = (request: { readonly method: string; readonly url: URL; readonly body: string }, response: ServerResponse) => void | Promise<void>
+export type Handler = (
+  request: { readonly method: string; readonly url: URL; readonly body: string },
+  response: ServerResponse,
+) => void | Promise<void>
 
 export async function startFakeApi(handler: Handler): Promise<FakeApi> {
   const requests: FakeApi['requests'] = []
@@ -19,7 +22,11 @@ export async function startFakeApi(handler: Handler): Promise<FakeApi> {
   }
   const server = createServer((request, response) => {
     void (async () => {
-      const asked = { method: request.method ?? '', url: new URL(request.url ?? '/', 'http://fake'), body: await read(request) }
+      const asked = {
+        method: request.method ?? '',
+        url: new URL(request.url ?? '/', 'http://fake'),
+        body: await read(request),
+      }
       requests.push(asked)
       await handler(asked, response)
     })()
@@ -38,9 +45,22 @@ export async function startFakeApi(handler: Handler): Promise<FakeApi> {
   }
 }
 
-export const answer = (response: ServerResponse, status: number, body: JsonObject | string, headers: { [name: string]: string } = {}): void => {
+export const answer = (
+  response: ServerResponse,
+  status: number,
+  body: JsonObject | string,
+  headers: { [name: string]: string } = {},
+): void => {
   response.writeHead(status, { 'content-type': 'application/json', ...headers })
   response.end(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
-export const statusObject = (code: number, reason: string, details: JsonObject = {}): JsonObject => ({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message: `${reason} it is`, details })
+export const statusObject = (code: number, reason: string, details: JsonObject = {}): JsonObject => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  status: 'Failure',
+  code,
+  reason,
+  message: `${reason} it is`,
+  details,
+})

@@ -8,7 +8,9 @@ import type { JsonObject } from '../../../../src/model/json.ts'
 import { answer, startFakeApi, statusObject, type FakeApi } from './fake-api.ts'
 
 const kind = drivenKinds['Namespace'] as KubeKind
-const namespace = (name: string, version: number, labels: JsonObject = {}): JsonObject => ({ metadata: { name, uid: `uid-${name}`, resourceVersion: String(version), labels, managedFields: [{ manager: 'x' }] } })
+const namespace = (name: string, version: number, labels: JsonObject = {}): JsonObject => ({
+  metadata: { name, uid: `uid-${name}`, resourceVersion: String(version), labels, managedFields: [{ manager: 'x' }] },
+})
 
 describe('a reflector', () => {
   let api: FakeApi
@@ -28,7 +30,8 @@ describe('a reflector', () => {
     changes = []
     onWatch = undefined
     api = await startFakeApi(({ url }, response) => {
-      if (!url.searchParams.has('watch')) return answer(response, 200, { metadata: { resourceVersion: String(listed.version) }, items: listed.items })
+      if (!url.searchParams.has('watch'))
+        return answer(response, 200, { metadata: { resourceVersion: String(listed.version) }, items: listed.items })
       const from = url.searchParams.get('resourceVersion')
       if (onWatch?.(response, from)) return
       response.writeHead(200, { 'content-type': 'application/json' })
@@ -36,7 +39,13 @@ describe('a reflector', () => {
       watches.push({ response, from })
     })
     client = createKubernetesClient({ server: api.url })
-    reflector = createReflector({ client, kind, silenceMs: 2_000, backoffMs: { first: 10, last: 40 }, onChange: (change) => changes.push(change) })
+    reflector = createReflector({
+      client,
+      kind,
+      silenceMs: 2_000,
+      backoffMs: { first: 10, last: 40 },
+      onChange: (change) => changes.push(change),
+    })
     stop = new AbortController()
     running = reflector.run(stop.signal)
     await expect.poll(() => reflector.inStep()).toBe(true)
@@ -47,7 +56,8 @@ describe('a reflector', () => {
     await client.close()
     await api.close()
   })
-  const send = (...events: JsonObject[]) => watches.at(-1)?.response.write(events.map((event) => `${JSON.stringify(event)}\n`).join(''))
+  const send = (...events: JsonObject[]) =>
+    watches.at(-1)?.response.write(events.map((event) => `${JSON.stringify(event)}\n`).join(''))
   const event = (type: string, object: JsonObject): JsonObject => ({ type, object })
 
   it('knows what was listed and what was not', () => {
@@ -59,7 +69,12 @@ describe('a reflector', () => {
   })
 
   it('follows additions, changes and deletions, and is quiet when nothing that counts changed', async () => {
-    send(event('ADDED', namespace('b', 11)), event('MODIFIED', namespace('a', 12)), event('MODIFIED', namespace('a', 13, { x: 'y' })), event('DELETED', namespace('b', 14)))
+    send(
+      event('ADDED', namespace('b', 11)),
+      event('MODIFIED', namespace('a', 12)),
+      event('MODIFIED', namespace('a', 13, { x: 'y' })),
+      event('DELETED', namespace('b', 14)),
+    )
     await expect.poll(() => changes).toEqual(['resync', 'b', 'a', 'b'])
     expect(reflector.get('b')).toBeNull()
   })
@@ -80,10 +95,13 @@ describe('a reflector', () => {
   })
 
   it.each([
-    ['an ERROR event', (response: ServerResponse) => {
-      response.writeHead(200)
-      response.write(`${JSON.stringify(event('ERROR', statusObject(410, 'Expired')))}\n`)
-    }],
+    [
+      'an ERROR event',
+      (response: ServerResponse) => {
+        response.writeHead(200)
+        response.write(`${JSON.stringify(event('ERROR', statusObject(410, 'Expired')))}\n`)
+      },
+    ],
     ['an answer', (response: ServerResponse) => answer(response, 410, statusObject(410, 'Expired'))],
   ])('lists again when the server has forgotten where it was, said by %s', async (_title, expired) => {
     listed = { items: [namespace('a', 1, { new: 'yes' }), namespace('late', 30)], version: 40 }

@@ -66,11 +66,28 @@ driverConformance('the memory backend', {
       fresh: async () => thing(),
       changed: (resource) => ({ ...resource, spec: { ...resource.spec, size: 2 } }),
       disturbances: [
-        { title: 'a changed value', path: '/size', disturb: async ({ backend }, { externalName, spec }) => void backend.world.change(kind, externalName, { spec: { ...spec, size: 9 } }) },
-        { title: 'an addition', path: '/rules', disturb: async ({ backend }, { externalName, spec }) => void backend.world.change(kind, externalName, { spec: { ...spec, rules: ['a', 'b'] } }) },
-        { title: 'a fixed field', path: '/fixed', how: 'replace', disturb: async ({ backend }, { externalName, spec }) => void backend.world.change(kind, externalName, { spec: { ...spec, fixed: 'y' } }) },
+        {
+          title: 'a changed value',
+          path: '/size',
+          disturb: async ({ backend }, { externalName, spec }) =>
+            void backend.world.change(kind, externalName, { spec: { ...spec, size: 9 } }),
+        },
+        {
+          title: 'an addition',
+          path: '/rules',
+          disturb: async ({ backend }, { externalName, spec }) =>
+            void backend.world.change(kind, externalName, { spec: { ...spec, rules: ['a', 'b'] } }),
+        },
+        {
+          title: 'a fixed field',
+          path: '/fixed',
+          how: 'replace',
+          disturb: async ({ backend }, { externalName, spec }) =>
+            void backend.world.change(kind, externalName, { spec: { ...spec, fixed: 'y' } }),
+        },
       ],
-      stranger: async ({ backend }, { externalName }) => void backend.world.put(kind, externalName, { spec: { size: 7 }, credentials: {} }),
+      stranger: async ({ backend }, { externalName }) =>
+        void backend.world.put(kind, externalName, { spec: { size: 7 }, credentials: {} }),
       destroy: async ({ backend }, { externalName }) => backend.world.delete(kind, externalName),
       raw: async ({ backend }, { externalName }) => {
         const object = backend.world.get(kind, externalName)

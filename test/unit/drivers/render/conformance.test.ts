@@ -8,19 +8,33 @@ import { createRenderBackend } from '../../../../src/drivers/render/backend.ts'
 import type { Driver } from '../../../../src/model/driver.ts'
 import type { JsonObject } from '../../../../src/model/json.ts'
 import { addressOf, type Resource } from '../../../../src/model/resource.ts'
-import { call, driverConformance, expectOwned, refusal, type ConformanceEnvironment } from '../../../conformance/driver.ts'
+import {
+  call,
+  driverConformance,
+  expectOwned,
+  refusal,
+  type ConformanceEnvironment,
+} from '../../../conformance/driver.ts'
 
 interface Environment extends ConformanceEnvironment {
   readonly folder: string
 }
 let names = 0
-const policy = (name = `policy-${++names}`, spec: JsonObject = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }): Resource => ({
+const policy = (
+  name = `policy-${++names}`,
+  spec: JsonObject = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
+): Resource => ({
   kind: 'kubernetes/NetworkPolicy',
   address: addressOf('acme', 'network', 'network-policy', name),
   backend: 'kubernetes',
   externalName: `acme/${name}`,
   owner: { name: 'acme', uid: 'u' },
-  spec: { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'acme', labels: { 'ringfence.dev/tenant': 'acme' } }, spec },
+  spec: {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace: 'acme', labels: { 'ringfence.dev/tenant': 'acme' } },
+    spec,
+  },
   secrets: [],
   needs: [],
   onRemove: 'delete',
@@ -31,32 +45,56 @@ const namespaceOf = (name: string): Resource => ({
   externalName: name,
   spec: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { 'ringfence.dev/tenant': name } } },
 })
-const fileOf = (folder: string, { externalName }: Resource) => join(folder, 'acme', `NetworkPolicy_${externalName.replace('/', '_')}.yaml`)
-const change = (edit: (manifest: { spec: JsonObject; metadata: JsonObject }) => object) => async ({ folder }: Environment, resource: Resource) => {
-  const manifest = parse(await readFile(fileOf(folder, resource), 'utf8')) as { spec: JsonObject; metadata: JsonObject }
-  await writeFile(fileOf(folder, resource), stringify({ ...manifest, ...edit(manifest) }))
-}
+const fileOf = (folder: string, { externalName }: Resource) =>
+  join(folder, 'acme', `NetworkPolicy_${externalName.replace('/', '_')}.yaml`)
+const change =
+  (edit: (manifest: { spec: JsonObject; metadata: JsonObject }) => object) =>
+  async ({ folder }: Environment, resource: Resource) => {
+    const manifest = parse(await readFile(fileOf(folder, resource), 'utf8')) as {
+      spec: JsonObject
+      metadata: JsonObject
+    }
+    await writeFile(fileOf(folder, resource), stringify({ ...manifest, ...edit(manifest) }))
+  }
 
 driverConformance<Environment>('the folder of manifests', {
   hasTransport: false,
   hasPowerless: false,
   async setup() {
     const folder = await mkdtemp(join(tmpdir(), 'ringfence-manifests-'))
-    return { folder, backend: createRenderBackend('kubernetes', { folder }), close: () => rm(folder, { recursive: true, force: true }) }
+    return {
+      folder,
+      backend: createRenderBackend('kubernetes', { folder }),
+      close: () => rm(folder, { recursive: true, force: true }),
+    }
   },
   cases: [
     {
       title: 'NetworkPolicy',
       fresh: async () => policy(),
-      changed: (resource) => ({ ...resource, spec: { ...resource.spec, spec: { podSelector: {}, policyTypes: ['Ingress'] } } }),
+      changed: (resource) => ({
+        ...resource,
+        spec: { ...resource.spec, spec: { podSelector: {}, policyTypes: ['Ingress'] } },
+      }),
       disturbances: [
-        { title: 'ingress opened', path: '/spec/ingress', disturb: change(({ spec }) => ({ spec: { ...spec, ingress: [{}] } })) },
-        { title: 'a label taken off', path: '/metadata/labels', disturb: change(({ metadata }) => ({ metadata: { ...metadata, labels: {} } })) },
+        {
+          title: 'ingress opened',
+          path: '/spec/ingress',
+          disturb: change(({ spec }) => ({ spec: { ...spec, ingress: [{}] } })),
+        },
+        {
+          title: 'a label taken off',
+          path: '/metadata/labels',
+          disturb: change(({ metadata }) => ({ metadata: { ...metadata, labels: {} } })),
+        },
         { title: 'a field added', path: '/extra', disturb: change(() => ({ extra: true })) },
       ],
       stranger: async ({ folder }, resource) => {
         await mkdir(dirname(fileOf(folder, resource)), { recursive: true })
-        await writeFile(fileOf(folder, resource), stringify({ ...resource.spec, spec: { podSelector: {}, ingress: [{}] } }))
+        await writeFile(
+          fileOf(folder, resource),
+          stringify({ ...resource.spec, spec: { podSelector: {}, ingress: [{}] } }),
+        )
       },
       destroy: async ({ folder }, resource) => rm(fileOf(folder, resource)),
       raw: async ({ folder }, resource) => readFile(fileOf(folder, resource), 'utf8').catch(() => undefined),
@@ -72,16 +110,36 @@ describe('a folder of manifests', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }))
   const driver = (kind: string): Driver => createRenderBackend('kubernetes', { folder }).drivers[kind] as Driver
   const create = async (resource: Resource) => expectOwned(await driver(resource.kind).create(resource, call()))
-  const snapshot = () => createRenderBackend('kubernetes', { folder }).snapshot(new AbortController().signal, { fresh: true })
+  const snapshot = () =>
+    createRenderBackend('kubernetes', { folder }).snapshot(new AbortController().signal, { fresh: true })
 
   it('puts the platform apart from tenants', async () => {
-    const role: Resource = { ...policy(), kind: 'kubernetes/ClusterRole', externalName: 'ringfence:owner', owner: 'platform', spec: { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'ringfence:owner' }, rules: [] } }
+    const role: Resource = {
+      ...policy(),
+      kind: 'kubernetes/ClusterRole',
+      externalName: 'ringfence:owner',
+      owner: 'platform',
+      spec: {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRole',
+        metadata: { name: 'ringfence:owner' },
+        rules: [],
+      },
+    }
     await create(role)
     expect(await readdir(join(folder, '_platform'))).toEqual(['ClusterRole_ringfence%3Aowner.yaml'])
   })
 
   it('never renders a Secret', async () => {
-    const secret: Resource = { ...policy(), spec: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x', namespace: 'acme' }, data: { a: 'aHVudGVyMg==' } } }
+    const secret: Resource = {
+      ...policy(),
+      spec: {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'x', namespace: 'acme' },
+        data: { a: 'aHVudGVyMg==' },
+      },
+    }
     expect((await refusal(driver('kubernetes/NetworkPolicy').create(secret, call()))).code).toBe('Guarded')
     expect(await readdir(folder)).toEqual([])
   })
@@ -118,20 +176,34 @@ describe('a folder of manifests', () => {
     const namespace = namespaceOf('acme')
     const made = await create(namespace)
     await create(policy('one'))
-    await create({ ...policy('two'), owner: { name: 'acme', uid: 'u' }, externalName: 'elsewhere/two', spec: { ...policy('two').spec, metadata: { name: 'two', namespace: 'elsewhere' } } })
+    await create({
+      ...policy('two'),
+      owner: { name: 'acme', uid: 'u' },
+      externalName: 'elsewhere/two',
+      spec: { ...policy('two').spec, metadata: { name: 'two', namespace: 'elsewhere' } },
+    })
     await writeFile(join(folder, 'acme', 'theirs.yaml'), stringify(policy('theirs').spec))
     await driver(namespace.kind).remove(namespace, made, call())
-    expect((await readdir(join(folder, 'acme'))).toSorted()).toEqual(['NetworkPolicy_elsewhere_two.yaml', 'theirs.yaml'])
+    expect((await readdir(join(folder, 'acme'))).toSorted()).toEqual([
+      'NetworkPolicy_elsewhere_two.yaml',
+      'theirs.yaml',
+    ])
   })
 
   it('is read back whole for the prover, and names each file that cannot be read', async () => {
     await create(policy('one'))
-    await writeFile(join(folder, 'acme', 'added.yaml'), `${stringify(policy('added').spec)}---\n${stringify(policy('second').spec)}`)
+    await writeFile(
+      join(folder, 'acme', 'added.yaml'),
+      `${stringify(policy('added').spec)}---\n${stringify(policy('second').spec)}`,
+    )
     await writeFile(join(folder, 'acme', 'broken.yaml'), 'kind: [')
     await writeFile(join(folder, 'acme', 'other.yaml'), 'hello: world')
     const { objects, unreadable, kinds } = await snapshot()
     expect(objects.map((object) => object.metadata.name).toSorted()).toEqual(['added', 'one', 'second'])
-    expect(unreadable.map(({ what, tenant }) => `${what} ${tenant}`).toSorted()).toEqual(['acme/broken.yaml acme', 'acme/other.yaml acme'])
+    expect(unreadable.map(({ what, tenant }) => `${what} ${tenant}`).toSorted()).toEqual([
+      'acme/broken.yaml acme',
+      'acme/other.yaml acme',
+    ])
     expect(kinds).toContain('networking.k8s.io/NetworkPolicy')
   })
 
@@ -141,9 +213,13 @@ describe('a folder of manifests', () => {
     const backend = createRenderBackend('kubernetes', { folder })
     const uid = (await snapshot()).objects.find((object) => object.metadata.name === 'added')?.metadata.uid as string
     const culprit = { product: 'kubernetes', kind: 'NetworkPolicy', namespace: 'acme', name: 'added' } as const
-    expect((await refusal(backend.removeAddition({ ...culprit, uid: 'another' }, new AbortController().signal))).code).toBe('NotFound')
-    expect((await backend.removeAddition({ ...culprit, uid }, new AbortController().signal))['kind']).toBe('NetworkPolicy')
-    expect((await readdir(join(folder, 'acme')))).toEqual(['NetworkPolicy_acme_ours.yaml'])
+    expect(
+      (await refusal(backend.removeAddition({ ...culprit, uid: 'another' }, new AbortController().signal))).code,
+    ).toBe('NotFound')
+    expect((await backend.removeAddition({ ...culprit, uid }, new AbortController().signal))['kind']).toBe(
+      'NetworkPolicy',
+    )
+    expect(await readdir(join(folder, 'acme'))).toEqual(['NetworkPolicy_acme_ours.yaml'])
   })
 
   it('tells of changes by people and not of its own', async () => {
@@ -163,7 +239,12 @@ describe('a folder of manifests', () => {
   })
 
   it('has workloads for as long as their namespace is there and they were not told to go', async () => {
-    const workloads: Resource = { ...policy(), kind: 'kubernetes/Workloads', externalName: 'acme', spec: { namespace: 'acme' } }
+    const workloads: Resource = {
+      ...policy(),
+      kind: 'kubernetes/Workloads',
+      externalName: 'acme',
+      spec: { namespace: 'acme' },
+    }
     const backend = createRenderBackend('kubernetes', { folder })
     const works = backend.drivers['kubernetes/Workloads'] as Driver
     expect((await refusal(works.create(workloads, call()))).code).toBe('Waiting')
