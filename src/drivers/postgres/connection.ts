@@ -96,8 +96,8 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
       return result
     } catch (error) {
       const known = classify(error, what, limits.signal)
-      // A refusal by the server leaves a clean connection (transactions were rolled back); anything else does not.
-      broken = known.facts['sqlstate'] === undefined
+      // A refusal by the server leaves a clean connection (transactions were rolled back); a FATAL one ends it.
+      broken = known.facts['sqlstate'] === undefined || (known.cause as { severity?: unknown } | undefined)?.severity !== 'ERROR'
       throw known
     } finally {
       client.release(broken)
@@ -134,9 +134,10 @@ function checkLimits(what: string, limits: Limits): void {
 /** The server gives up by itself at the deadline, also when we have stalled inside a transaction. */
 function timeouts(version: number, limits: Limits): string {
   const leftMs = Math.max(1, Math.min(limits.deadlineMs - Date.now(), 2_000_000_000))
-  const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
-  if (version >= 170_000) names.push('transaction_timeout')
-  return `SELECT ${names.map((name) => `set_config('${name}', '${leftMs}', false)`).join(', ')}`
+  const values: [string, number][] = [['statement_timeout', leftMs], ['lock_timeout', leftMs], ['idle_in_transaction_session_timeout', leftMs]] // prettier-ignore
+  // Ends the connection, so the milder ones go first.
+  if (version >= 170_000) values.push(['transaction_timeout', leftMs + graceMs])
+  return `SELECT ${values.map(([name, ms]) => `set_config('${name}', '${ms}', false)`).join(', ')}`
 }
 
 interface RawSession extends Session {

@@ -180,6 +180,9 @@ async function remove(server: Server, cache: InsideCache, spec: GrantsSpec, seen
         if (login === undefined) await assertNoSuccessor(session, 'pg_roles', spec.login)
         if (database === undefined || login === undefined) return undefined
         await session.query(`REVOKE ALL ON DATABASE ${ident(database)} FROM ${ident(login)} CASCADE`)
+        await session.query(`REVOKE ALL ON DATABASE ${ident(database)} FROM PUBLIC CASCADE`)
+        // A database that somebody closed has to be looked into once more; nobody but us may enter it by now.
+        await session.query(`ALTER DATABASE ${ident(database)} WITH ALLOW_CONNECTIONS true`)
         await assertSame(session, 'pg_database', databaseOid, database)
         await assertSame(session, 'pg_roles', loginOid, login)
         return { database, login }
