@@ -2,17 +2,12 @@
  * Exact sets of IPv4 and IPv6 addresses, and the ranges that a tenant must never reach. Parsing is strict: what is
  * not plainly an address range answers undefined, so that the caller can say that it is not understood.
  */
-import { contains, intersect, type IntervalSet, intervalSet, subtract, union } from './intervals.ts'
+import { contains, intersect, type IntervalSet, intervalSet, subtract } from './intervals.ts'
 
 export interface AddressSet {
   readonly v4: IntervalSet<number>
   readonly v6: IntervalSet<bigint>
 }
-
-const v4End = 2 ** 32
-const v6End = 1n << 128n
-export const noAddresses: AddressSet = { v4: [], v6: [] }
-export const allAddresses: AddressSet = { v4: [[0, v4End]], v6: [[0n, v6End]] }
 
 /** Dotted quad without leading zeros, which some parsers read as octal. */
 export function parseIpv4(text: string): number | undefined {
@@ -97,7 +92,6 @@ const combine = (
   v6: (a: IntervalSet<bigint>, b: IntervalSet<bigint>) => IntervalSet<bigint>,
 ): AddressSet => ({ v4: v4(a.v4, b.v4), v6: v6(a.v6, b.v6) })
 
-export const addressUnion = (a: AddressSet, b: AddressSet): AddressSet => combine(a, b, union, union)
 export const addressIntersect = (a: AddressSet, b: AddressSet): AddressSet => combine(a, b, intersect, intersect)
 export const addressSubtract = (a: AddressSet, b: AddressSet): AddressSet => combine(a, b, subtract, subtract)
 export const noAddressesIn = (set: AddressSet): boolean => set.v4.length === 0 && set.v6.length === 0

@@ -208,10 +208,10 @@ describe('the answer by classes equals trying everything', () => {
         seen[truth]++
         expect(answer).toBe(truth)
       }),
-      { numRuns: 1500, seed: 20260101 },
+      { numRuns: 800, seed: 20260101 },
     )
     // Vacuous if one of the answers hardly ever came up.
-    expect(Math.min(seen.proved, seen.refuted)).toBeGreaterThan(100)
+    expect(Math.min(seen.proved, seen.refuted)).toBeGreaterThan(80)
   })
 
   test('for single connections between given pods and addresses', () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '../../../../src/model/world.ts'
 import { networkLogic } from '../../../../src/prover/network/logic.ts'
+import type { Opening } from '../../../../src/prover/network/openings.ts'
 import { boundary, dnsPorts, judge, named, outsideBlock, policy, twoTenants, worldOf } from './worlds.ts'
 
 const egress = (...rules: object[]) => policy('acme', 'x', { podSelector: {}, policyTypes: ['Egress'], egress: rules })
@@ -23,7 +24,7 @@ describe('openings', () => {
       objects: [...twoTenants(), ingress(rule)],
       tenants: [boundary('acme', { openings: [outsideEgress, ...openings] as never }), boundary('globex')],
     })
-  const outsideEgress = { direction: 'egress', peers: [outsideBlock], ports: [] }
+  const outsideEgress: Opening = { direction: 'egress', peers: [outsideBlock], ports: [] }
 
   test('what a document opens is legitimate, and nothing beyond it', () => {
     expect(judge(world(monitored, opening), 'acme', 'fenced').verdict).toBe('proved')
@@ -53,12 +54,14 @@ describe('openings', () => {
   })
 
   test('with openings, the public outside is open only where one says so', () => {
-    const tenants = (openings: object[]) => [boundary('acme', { openings: openings as never }), boundary('globex')]
+    const tenants = (openings: readonly Opening[]) => [boundary('acme', { openings }), boundary('globex')]
     expect(judge(worldOf({ tenants: tenants([outsideEgress]) }), 'acme', 'contained').verdict).toBe('proved')
     expect(judge(worldOf({ tenants: tenants([]) }), 'acme', 'contained').verdict).toBe('refuted')
     expect(
       judge(
-        worldOf({ tenants: tenants([{ direction: 'egress', peers: [{ ipBlock: { cidr: '8.0.0.0/8' } }] }]) }),
+        worldOf({
+          tenants: tenants([{ direction: 'egress', peers: [{ ipBlock: { cidr: '8.0.0.0/8' } }], ports: [] }]),
+        }),
         'acme',
         'contained',
       ).verdict,
