@@ -181,7 +181,6 @@ async function checkMajor(data: string, wanted: PostgresVersion): Promise<void> 
 export async function startPostgres(options: StartPostgres): Promise<EmbeddedPostgres> {
   const version = options.version ?? 18
   await mkdir(options.dir, { recursive: true, mode: 0o700 })
-  const account = await accountFor(options.dir)
   const hold = await holdFolder(options.dir)
   let set: SupervisedSet | undefined
   const stop = async (): Promise<void> => {
@@ -189,8 +188,8 @@ export async function startPostgres(options: StartPostgres): Promise<EmbeddedPos
     await hold.release()
   }
   try {
+    const account = await accountFor(options.dir)
     await checkMajor(join(account.home, 'data'), version)
-    if (account.home !== options.dir) await writePrivate(join(options.dir, 'location'), `${account.home}\n`)
     const binaries = await postgresBinaries(version, account.programs)
     set = await SupervisedSet.open(options.dir)
     const server = await launch(set, options, account, binaries)

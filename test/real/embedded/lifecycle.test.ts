@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { acquireKubernetes } from '../../../src/embedded/kubernetes/acquire.ts'
@@ -261,9 +261,17 @@ describeOn(['postgres18'], 'embedded PostgreSQL', () => {
         const second = await startPostgres(options)
         expect(await query(second.access, 'SELECT answer FROM kept')).toEqual([{ answer: 44 }])
         await second.stop()
+        await rm(options.dir, { recursive: true })
+        const third = await startPostgres(options)
+        expect(await query(third.access, "SELECT to_regclass('kept') AS kept")).toEqual([{ kept: null }])
+        await third.stop()
+        await rm(options.dir, { recursive: true })
+        await (await startPostgres({ ...options, dir: join(dir, 'another') })).stop()
+        const homes = await readdir(dirname(home))
+        expect(homes).not.toContain(basename(home))
       } finally {
         await first.stop()
-        await rm(home, { recursive: true, force: true })
+        await rm((await readFile(join(dir, 'another', 'location'), 'utf8')).trim(), { recursive: true, force: true })
       }
     },
   )
