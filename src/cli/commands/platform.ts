@@ -1,9 +1,10 @@
 /** `doctor`, `version` and `audit list`: questions about the control plane itself. */
 import process from 'node:process'
 import { readFile } from 'node:fs/promises'
-import type { Check } from '../../engine/control-plane.ts'
-import { toRingfenceError } from '../../model/errors.ts'
+import type { AuditEntryView, Check, Page } from '../../engine/control-plane.ts'
+import { RingfenceError, toRingfenceError } from '../../model/errors.ts'
 import { printable } from '../../model/printable.ts'
+import type { ApiClient } from '../client.ts'
 import { connect } from '../connection.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
@@ -86,14 +87,22 @@ export async function turn(io: Io, verb: 'pause' | 'resume', options: Connected)
 export type AuditOptions = Connected &
   Formatted & { readonly tenant?: string; readonly after?: number; readonly limit: number }
 
+/** Entries up to `limit`, a page at a time; `next` where there are more. */
+async function auditPages(client: ApiClient, { tenant, after, limit }: AuditOptions): Promise<Page<AuditEntryView>> {
+  const items: AuditEntryView[] = []
+  let next = after === undefined ? undefined : String(after)
+  do {
+    const query = { ...(tenant === undefined ? {} : { tenant }), ...(next === undefined ? {} : { after: next }) }
+    const page = await client.audit({ limit: Math.min(500, limit - items.length), ...query })
+    items.push(...page.items)
+    next = page.next
+  } while (next !== undefined && items.length < limit)
+  return next === undefined ? { items } : { items, next }
+}
+
 export async function listAudit(io: Io, options: AuditOptions): Promise<ExitCode> {
-  const client = await connect(io, options)
-  const { tenant, after, limit } = options
-  const page = await client.audit({
-    limit,
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(after === undefined ? {} : { after: String(after) }),
-  })
+  if (options.limit < 1) throw new RingfenceError('Usage', '--limit must be at least 1.')
+  const page = await auditPages(await connect(io, options), options)
   const more = page.next === undefined ? '' : `\nMore with: ringfence audit list --after ${printable(page.next)}`
   await emit(io, options.output, {
     json: page,

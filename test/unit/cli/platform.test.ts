@@ -199,6 +199,12 @@ describe('doctor, version, audit', () => {
     expect(out).toContain('SEQUENCE')
     expect(out).toContain('More with: ringfence audit list --after 2')
     expect(JSON.parse((await it.cli('audit list --after 4 -o json')).out).items).toMatchObject([{ sequence: 5 }])
+    const all = JSON.parse((await it.cli('audit list --limit 100000 -o json')).out) as {
+      items: unknown[]
+      next?: string
+    }
+    expect([all.items.length, all.next]).toEqual([5, undefined])
+    expect((await it.cli('audit list --limit 0')).code).toBe(2)
   })
 })
 
