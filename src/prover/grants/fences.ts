@@ -18,15 +18,43 @@ function ownLogin(site: Site, holding: Holding, database: PgDatabase): void {
   const { login, owner } = holding
   const reach = site.roles.reachable(login)
   const open = (rule: string, by: string, sql: string, kind: string, name: string) =>
-    missingFence(site, holding, { rule, by, subject: `the login ${login}`, object: `the access list of database ${holding.database}`, sql, kind, name })
+    missingFence(site, holding, {
+      rule,
+      by,
+      subject: `the login ${login}`,
+      object: `the access list of database ${holding.database}`,
+      sql,
+      kind,
+      name,
+    })
   for (const name of new Set([owner, database.owner])) {
     const sql = `SELECT pg_has_role('${login.replaceAll("'", "''")}', '${name.replaceAll("'", "''")}', 'MEMBER')`
-    if (reach.has(name)) open('pg.owner.member', name === login ? `${login} owns the database` : `${login} can act as the owner ${name}`, sql, 'Membership', `${name}/${login}`)
+    if (reach.has(name))
+      open(
+        'pg.owner.member',
+        name === login ? `${login} owns the database` : `${login} can act as the owner ${name}`,
+        sql,
+        'Membership',
+        `${name}/${login}`,
+      )
   }
-  if (site.roles.byName.get(owner)?.login === true) open('pg.owner.login', `the owner role ${owner} can log in`, `SELECT rolcanlogin FROM pg_roles WHERE rolname = '${owner.replaceAll("'", "''")}'`, 'Role', owner)
+  if (site.roles.byName.get(owner)?.login === true)
+    open(
+      'pg.owner.login',
+      `the owner role ${owner} can log in`,
+      `SELECT rolcanlogin FROM pg_roles WHERE rolname = '${owner.replaceAll("'", "''")}'`,
+      'Role',
+      owner,
+    )
   for (const { grantee, privileges } of aclItems('database', database.owner, database.acl) ?? []) {
     if (grantee !== '' && grantee !== database.owner && privileges.get('c') === true) {
-      open('pg.connect.grant-option', `${grantee} may pass CONNECT on`, `SELECT datacl FROM pg_database WHERE datname = '${holding.database.replaceAll("'", "''")}'`, 'Database', holding.database)
+      open(
+        'pg.connect.grant-option',
+        `${grantee} may pass CONNECT on`,
+        `SELECT datacl FROM pg_database WHERE datname = '${holding.database.replaceAll("'", "''")}'`,
+        'Database',
+        holding.database,
+      )
     }
   }
 }
@@ -40,7 +68,10 @@ function publicOnDatabase(site: Site, holding: Holding, database: PgDatabase): v
         by: `${privilegeNames[letter]} for PUBLIC on database ${database.name}`,
         subject: 'every login of the server',
         object: `database ${database.name}`,
-        sql: letter === 'c' ? 'SELECT current_user' : `SELECT datacl FROM pg_database WHERE datname = '${database.name.replaceAll("'", "''")}'`,
+        sql:
+          letter === 'c'
+            ? 'SELECT current_user'
+            : `SELECT datacl FROM pg_database WHERE datname = '${database.name.replaceAll("'", "''")}'`,
         kind: 'Database',
         name: database.name,
       })
@@ -73,18 +104,33 @@ const letters: readonly (readonly [letter: string, type: string])[] = [['r', 'ta
 function futureObjects(site: Site, holding: Holding, inside: PgInside): void {
   for (const known of inside.defaultPrivileges) {
     if (!letters.some(([letter]) => letter === known.objectType)) {
-      for (const claim of [contained, fenced]) site.undecided.push({ claim, tenant: holding.tenant, because: `default privileges of the unknown kind "${known.objectType}" in database ${holding.database}` })
+      for (const claim of [contained, fenced])
+        site.undecided.push({
+          claim,
+          tenant: holding.tenant,
+          because: `default privileges of the unknown kind "${known.objectType}" in database ${holding.database}`,
+        })
     }
   }
   for (const role of new Set([holding.owner, holding.login])) {
     for (const [letter, type] of letters) {
       const entries = inside.defaultPrivileges.filter((entry) => entry.role === role && entry.objectType === letter)
       const global = entries.some(({ schema }) => schema === null)
-      const lists = [...entries.map(({ acl }) => aclItems(type, role, acl)), ...(global ? [] : [aclItems(type, role, null)])]
+      const lists = [
+        ...entries.map(({ acl }) => aclItems(type, role, acl)),
+        ...(global ? [] : [aclItems(type, role, null)]),
+      ]
       if (lists.includes(undefined)) {
-        for (const claim of [contained, fenced]) site.undecided.push({ claim, tenant: holding.tenant, because: `default privileges of ${role} in database ${holding.database} are not understood` })
+        for (const claim of [contained, fenced])
+          site.undecided.push({
+            claim,
+            tenant: holding.tenant,
+            because: `default privileges of ${role} in database ${holding.database} are not understood`,
+          })
       }
-      const held = lists.flatMap((items) => items ?? []).filter(({ grantee, privileges }) => grantee === '' && privileges.size > 0)
+      const held = lists
+        .flatMap((items) => items ?? [])
+        .filter(({ grantee, privileges }) => grantee === '' && privileges.size > 0)
       if (held.length === 0) continue
       missingFence(site, holding, {
         rule: 'pg.default-privileges',

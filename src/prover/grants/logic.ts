@@ -7,7 +7,18 @@ import { outsider, type Analysis, type Logic, type LogicEdge, type Node } from '
 import { checkFences } from './fences.ts'
 import { insideEdges } from './inside-edges.ts'
 import { sharedEdges } from './shared-edges.ts'
-import { contained, databaseNode, fenced, missingFence, roleNode, siteOf, type Doubt, type Holding, type Refutation, type Site } from './site.ts'
+import {
+  contained,
+  databaseNode,
+  fenced,
+  missingFence,
+  roleNode,
+  siteOf,
+  type Doubt,
+  type Holding,
+  type Refutation,
+  type Site,
+} from './site.ts'
 
 export const grantsLogic: Logic = {
   name: 'grants',
@@ -29,9 +40,19 @@ interface Findings {
 }
 
 function analyse(world: World): Analysis {
-  const found: Findings = { edges: [], starts: new Map([[outsider, []]]), owners: new Map(), undecided: [], refuted: [], checked: new Map() }
+  const found: Findings = {
+    edges: [],
+    starts: new Map([[outsider, []]]),
+    owners: new Map(),
+    undecided: [],
+    refuted: [],
+    checked: new Map(),
+  }
   const servers = world.postgres ?? []
-  const shared = servers.reduce((sum, server) => sum + server.roles.length + server.databases.length + server.memberships.length, 0)
+  const shared = servers.reduce(
+    (sum, server) => sum + server.roles.length + server.databases.length + server.memberships.length,
+    0,
+  )
   for (const { name } of world.tenants) {
     found.starts.set(name, [])
     found.checked.set(name, shared)
@@ -54,7 +75,9 @@ function analyseServer(world: World, server: PostgresWorld, found: Findings): vo
     found.checked.set(holding.tenant, (found.checked.get(holding.tenant) ?? 0) + examined)
   }
   templates(site)
-  const strangers = server.roles.filter(({ login, name }) => login && !site.trusted.has(name) && !site.tenantOfRole.has(name))
+  const strangers = server.roles.filter(
+    ({ login, name }) => login && !site.trusted.has(name) && !site.tenantOfRole.has(name),
+  )
   found.starts.get(outsider)?.push(...strangers.map(({ name }) => roleNode(site, name)))
   found.edges.push(...site.edges)
   found.undecided.push(...site.undecided)
@@ -92,7 +115,16 @@ function claimedTwice(site: Site): void {
     if (new Set(users.map(({ holding }) => holding.tenant)).size < 2) continue
     for (const { holding } of users) {
       for (const claim of [contained, fenced]) {
-        missingFence(site, holding, { claim, rule: 'pg.shared', by: `${thing} belongs to ${users.map((user) => user.holding.tenant).join(' and ')}`, subject: thing, object: thing, sql: 'SELECT current_user', kind: 'Registry', name: thing })
+        missingFence(site, holding, {
+          claim,
+          rule: 'pg.shared',
+          by: `${thing} belongs to ${users.map((user) => user.holding.tenant).join(' and ')}`,
+          subject: thing,
+          object: thing,
+          sql: 'SELECT current_user',
+          kind: 'Registry',
+          name: thing,
+        })
       }
     }
   }
@@ -101,10 +133,21 @@ function claimedTwice(site: Site): void {
 /** PUBLIC must not be able to leave objects in the databases of the server, where others would trip over them. */
 function templates(site: Site): void {
   for (const name of ['postgres', 'template1']) {
-    const schema = site.databases.get(name)?.inside?.objects.find(({ type, name: found }) => type === 'schema' && found === 'public')
+    const schema = site.databases
+      .get(name)
+      ?.inside?.objects.find(({ type, name: found }) => type === 'schema' && found === 'public')
     if (schema?.acl?.some((item) => /^=[^/]*C/.test(item)) !== true) continue
     for (const holding of site.holdings) {
-      missingFence(site, holding, { claim: contained, rule: 'pg.public.schema', by: `CREATE for PUBLIC on schema public of database ${name}`, subject: 'every login that is let in', object: databaseNode(site, name), sql: '\\dn+ public', kind: 'Schema', name: `${name}/public` })
+      missingFence(site, holding, {
+        claim: contained,
+        rule: 'pg.public.schema',
+        by: `CREATE for PUBLIC on schema public of database ${name}`,
+        subject: 'every login that is let in',
+        object: databaseNode(site, name),
+        sql: '\\dn+ public',
+        kind: 'Schema',
+        name: `${name}/public`,
+      })
     }
   }
 }
@@ -113,18 +156,35 @@ function unknownServers(world: World, servers: readonly PostgresWorld[], found: 
   const known = new Set(servers.map(({ server }) => server))
   for (const { name, databases } of world.tenants) {
     for (const { server, database } of databases.filter((held) => !known.has(held.server))) {
-      for (const claim of [contained, fenced]) found.undecided.push({ claim, tenant: name, because: `server ${server}, which holds database ${database}, was not read` })
+      for (const claim of [contained, fenced])
+        found.undecided.push({
+          claim,
+          tenant: name,
+          because: `server ${server}, which holds database ${database}, was not read`,
+        })
     }
   }
 }
 
 /** A database that could not be looked into concerns its tenant, or all when it is nobody's. */
 function unreadable(world: World, servers: readonly PostgresWorld[], found: Findings): void {
-  const tenantOf = new Map(world.tenants.flatMap(({ name, databases }) => databases.map(({ database }) => [`database ${database}` as string, name] as const)))
-  const all = [...servers.flatMap((server) => server.unreadable), ...world.unreadable.filter(({ product }) => product === 'postgres')]
+  const tenantOf = new Map(
+    world.tenants.flatMap(({ name, databases }) =>
+      databases.map(({ database }) => [`database ${database}` as string, name] as const),
+    ),
+  )
+  const all = [
+    ...servers.flatMap((server) => server.unreadable),
+    ...world.unreadable.filter(({ product }) => product === 'postgres'),
+  ]
   for (const { what, why, tenant } of all) {
     const about = tenant ?? tenantOf.get(what)
-    for (const claim of [contained, fenced]) found.undecided.push({ claim, ...(about === undefined ? {} : { tenant: about }), because: `${what} could not be read: ${why}` })
+    for (const claim of [contained, fenced])
+      found.undecided.push({
+        claim,
+        ...(about === undefined ? {} : { tenant: about }),
+        because: `${what} could not be read: ${why}`,
+      })
   }
 }
 
@@ -134,4 +194,3 @@ const assumptions = (world: World): readonly string[] => [
   'names and comments of roles and databases, and the settings of roles, are visible to every login of a shared server and hold nothing secret',
   'PostgreSQL enforces its own access lists, and its host lets nobody else at its files',
 ]
-

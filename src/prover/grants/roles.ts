@@ -54,14 +54,21 @@ export interface Securable {
  * What `has_…_privilege(role, object, privilege)` answers: superusers may do everything, the rest is in the list, by
  * name, PUBLIC or inheritance, or comes with a predefined role. Undefined when the list is not understood.
  */
-export function hasPrivilege(index: RoleIndex, role: string, object: Securable, letter: string, databaseOwner?: string): boolean | undefined {
+export function hasPrivilege(
+  index: RoleIndex,
+  role: string,
+  object: Securable,
+  letter: string,
+  databaseOwner?: string,
+): boolean | undefined {
   if (index.byName.get(role)?.superuser === true) return true
   const items = aclItems(object.type, object.owner, object.acl)
   if (items === undefined) return undefined
   const held = new Set(index.inherited(role))
   // Whoever has the privileges of the database's owner has those of pg_database_owner in it.
   if (databaseOwner !== undefined && held.has(databaseOwner)) held.add('pg_database_owner')
-  if (items.some(({ grantee, privileges }) => (grantee === '' || held.has(grantee)) && privileges.has(letter))) return true
+  if (items.some(({ grantee, privileges }) => (grantee === '' || held.has(grantee)) && privileges.has(letter)))
+    return true
   return predefined(held, object, letter)
 }
 
@@ -71,7 +78,8 @@ function predefined(held: ReadonlySet<string>, { type, system }: Securable, lett
   if (held.has('pg_write_all_data')) {
     if (type === 'schema' && letter === 'U') return true
     // Sequences know no INSERT or DELETE.
-    if (system !== true && ((type === 'table' && 'awd'.includes(letter)) || (type === 'sequence' && letter === 'w'))) return true
+    if (system !== true && ((type === 'table' && 'awd'.includes(letter)) || (type === 'sequence' && letter === 'w')))
+      return true
   }
   return held.has('pg_maintain') && type === 'table' && letter === 'm' && system !== true
 }

@@ -6,7 +6,20 @@ import type { PgDatabase, PgRole } from '../../model/world.ts'
 import type { Node } from '../logic.ts'
 import { aclItems } from './acl.ts'
 import { opens } from './roles.ts'
-import { contained, databaseNode, fenced, granteeName, granteeNode, powerNode, psql, publicNode, roleNode, serverNode, sqlIdent, type Site } from './site.ts'
+import {
+  contained,
+  databaseNode,
+  fenced,
+  granteeName,
+  granteeNode,
+  powerNode,
+  psql,
+  publicNode,
+  roleNode,
+  serverNode,
+  sqlIdent,
+  type Site,
+} from './site.ts'
 
 /** Predefined roles that lead to the server's files or programs, and so to everything (manual 22.5). */
 const rootLike = new Set(['pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'])
@@ -25,14 +38,20 @@ export function sharedEdges(site: Site, owners: Map<Node, string>): void {
       to: roleNode(site, role),
       rule: `pg.member.${option}`,
       by: `membership of ${member} in ${role}`,
-      command: psql(site, 'postgres', admin && !set && !inherit ? `GRANT ${sqlIdent(role)} TO ${sqlIdent(member)}` : `SET ROLE ${sqlIdent(role)}`, member),
+      command: psql(
+        site,
+        'postgres',
+        admin && !set && !inherit ? `GRANT ${sqlIdent(role)} TO ${sqlIdent(member)}` : `SET ROLE ${sqlIdent(role)}`,
+        member,
+      ),
       culprits: [{ product: 'postgres', kind: 'Membership', name: `${role}/${member}` }],
     })
   }
   for (const role of site.world.roles) roleEdges(site, role, owners)
   for (const database of site.world.databases) databaseEdges(site, database, owners)
   owners.set(serverNode(site), 'platform')
-  for (const power of ['createrole', 'createdb', 'bypassrls', 'outbound', 'system-object']) owners.set(powerNode(site, power), 'platform')
+  for (const power of ['createrole', 'createdb', 'bypassrls', 'outbound', 'system-object'])
+    owners.set(powerNode(site, power), 'platform')
 }
 
 function roleEdges(site: Site, role: PgRole, owners: Map<Node, string>): void {
@@ -51,11 +70,17 @@ function roleEdges(site: Site, role: PgRole, owners: Map<Node, string>): void {
   // Physical replication copies every database and every verifier.
   if (role.replication) edge(serverNode(site), 'pg.attribute.replication', 'REPLICATION')
   // Before 16, CREATEROLE may grant itself any role that is no superuser, programs on the server included.
-  if (role.createRole) edge(site.world.version < 160_000 ? serverNode(site) : powerNode(site, 'createrole'), 'pg.attribute.createrole', 'CREATEROLE')
+  if (role.createRole)
+    edge(
+      site.world.version < 160_000 ? serverNode(site) : powerNode(site, 'createrole'),
+      'pg.attribute.createrole',
+      'CREATEROLE',
+    )
   if (role.createDb) edge(powerNode(site, 'createdb'), 'pg.attribute.createdb', 'CREATEDB')
   if (role.bypassRls) edge(powerNode(site, 'bypassrls'), 'pg.attribute.bypassrls', 'BYPASSRLS')
   if (rootLike.has(role.name)) edge(serverNode(site), 'pg.predefined', 'the meaning')
-  if (isPredefined(role.name) || (site.trusted.has(role.name) && !site.tenantOfRole.has(role.name))) owners.set(from, 'platform')
+  if (isPredefined(role.name) || (site.trusted.has(role.name) && !site.tenantOfRole.has(role.name)))
+    owners.set(from, 'platform')
 }
 
 function databaseEdges(site: Site, database: PgDatabase, owners: Map<Node, string>): void {
@@ -64,12 +89,33 @@ function databaseEdges(site: Site, database: PgDatabase, owners: Map<Node, strin
   owners.set(to, tenant ?? 'platform')
   const culprits = [{ product: 'postgres' as const, kind: 'Database', name: database.name }]
   const take = `GRANT CONNECT ON DATABASE ${sqlIdent(database.name)} TO PUBLIC`
-  site.edges.push({ from: roleNode(site, database.owner), to, rule: 'pg.owner', by: `owner of database ${database.name}`, command: psql(site, database.name, take, database.owner), culprits })
+  site.edges.push({
+    from: roleNode(site, database.owner),
+    to,
+    rule: 'pg.owner',
+    by: `owner of database ${database.name}`,
+    command: psql(site, database.name, take, database.owner),
+    culprits,
+  })
   if (tenant !== undefined) {
-    site.edges.push({ from: serverNode(site), to, rule: 'pg.superuser', by: 'superusers pass every check', command: psql(site, database.name, 'SELECT current_user'), culprits })
+    site.edges.push({
+      from: serverNode(site),
+      to,
+      rule: 'pg.superuser',
+      by: 'superusers pass every check',
+      command: psql(site, database.name, 'SELECT current_user'),
+      culprits,
+    })
     if (database.isTemplate) {
       const copy = `CREATE DATABASE copy TEMPLATE ${sqlIdent(database.name)}`
-      site.edges.push({ from: powerNode(site, 'createdb'), to, rule: 'pg.template', by: `IS_TEMPLATE of database ${database.name}`, command: psql(site, 'postgres', copy), culprits })
+      site.edges.push({
+        from: powerNode(site, 'createdb'),
+        to,
+        rule: 'pg.template',
+        by: `IS_TEMPLATE of database ${database.name}`,
+        command: psql(site, 'postgres', copy),
+        culprits,
+      })
     }
   }
   const items = aclItems('database', database.owner, database.acl)

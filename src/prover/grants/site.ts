@@ -50,7 +50,9 @@ export function siteOf(world: World, server: PostgresWorld): Site {
     roles: indexRoles(server),
     databases: new Map(server.databases.map((database) => [database.name, database])),
     holdings,
-    tenantOfRole: new Map(holdings.flatMap(({ tenant, owner, login }) => [[owner, tenant] as const, [login, tenant] as const])),
+    tenantOfRole: new Map(
+      holdings.flatMap(({ tenant, owner, login }) => [[owner, tenant] as const, [login, tenant] as const]),
+    ),
     holdingOf: new Map(holdings.map((holding) => [holding.database, holding])),
     trusted: new Set(world.trustedRoles),
     edges: [],
@@ -59,8 +61,12 @@ export function siteOf(world: World, server: PostgresWorld): Site {
   }
 }
 
-const holdingsOf = (server: string) => (boundary: TenantBoundary): readonly Holding[] =>
-  boundary.databases.filter((held) => held.server === server).map(({ database, owner, login }) => ({ tenant: boundary.name, database, owner, login }))
+const holdingsOf =
+  (server: string) =>
+  (boundary: TenantBoundary): readonly Holding[] =>
+    boundary.databases
+      .filter((held) => held.server === server)
+      .map(({ database, owner, login }) => ({ tenant: boundary.name, database, owner, login }))
 
 export const roleNode = ({ world }: Site, name: string): Node => `pg:role:${world.server}/${name}`
 export const databaseNode = ({ world }: Site, name: string): Node => `pg:db:${world.server}/${name}`
@@ -69,23 +75,43 @@ export const serverNode = ({ world }: Site): Node => `pg:server:${world.server}`
 /** A power of the platform that is less than all: `createdb`, `outbound`. */
 export const powerNode = ({ world }: Site, power: string): Node => `pg:power:${world.server}/${power}`
 /** A grantee of an access list. */
-export const granteeNode = (site: Site, grantee: string): Node => (grantee === '' ? publicNode(site) : roleNode(site, grantee))
+export const granteeNode = (site: Site, grantee: string): Node =>
+  grantee === '' ? publicNode(site) : roleNode(site, grantee)
 export const granteeName = (grantee: string): string => (grantee === '' ? 'PUBLIC' : grantee)
 
 /** A value of a libpq connection string (manual, 32.1.1.1). */
-const conninfo = (value: string): string => (/^[A-Za-z0-9_.:/-]+$/.test(value) ? value : `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`)
+const conninfo = (value: string): string =>
+  /^[A-Za-z0-9_.:/-]+$/.test(value) ? value : `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
 /** A command that shows it. Without a user it is for an administrator. */
 export function psql({ world }: Site, database: string, sql: string, user?: string): string {
   const { host, port } = world.endpoint ?? { host: world.server, port: 5432 }
-  const target = [`host=${conninfo(host)}`, `port=${port}`, `dbname=${conninfo(database)}`, ...(user === undefined ? [] : [`user=${conninfo(user)}`])].join(' ')
+  const target = [
+    `host=${conninfo(host)}`,
+    `port=${port}`,
+    `dbname=${conninfo(database)}`,
+    ...(user === undefined ? [] : [`user=${conninfo(user)}`]),
+  ].join(' ')
   return `psql ${shellQuote(target)} -c ${shellQuote(sql)}`
 }
 
 export const sqlIdent = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** A fence of one tenant that is not there. */
-export function missingFence(site: Site, holding: Holding, fence: { claim?: string; rule: string; by: string; subject: string; object: string; sql: string; kind: string; name: string }): void {
+export function missingFence(
+  site: Site,
+  holding: Holding,
+  fence: {
+    claim?: string
+    rule: string
+    by: string
+    subject: string
+    object: string
+    sql: string
+    kind: string
+    name: string
+  },
+): void {
   const { claim = fenced, rule, by, subject, object, sql, kind, name } = fence
   site.refuted.push({
     claim,
