@@ -1,4 +1,5 @@
 /** What tenants get, in files that a person can read: one simple tenant, and one in the manner of each described system. */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { computeLayer } from '../../../src/layers/compute/layer.ts'
@@ -83,6 +84,7 @@ test('the platform, its admission rules and the engine’s own rights', async ()
   await expect(yaml(installation(context))).toMatchFileSnapshot('golden/installation.yaml')
 })
 
-test('the rules of the three roles', async () => {
-  await expect(`${JSON.stringify(roleRules, null, 2)}\n`).toMatchFileSnapshot('compute/roles.golden.json')
+test('the rules of the three roles are those of the golden file, which changes by hand alone', () => {
+  const golden: unknown = JSON.parse(readFileSync(new URL('compute/roles.golden.json', import.meta.url), 'utf8'))
+  expect(roleRules).toEqual(golden)
 })
