@@ -22,7 +22,6 @@ export {
   call,
   expectOwned,
   refusal,
-  type BrokenTransport,
   type ConformanceCase,
   type ConformanceEnvironment,
   type Subject,

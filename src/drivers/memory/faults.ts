@@ -4,7 +4,6 @@ import { RingfenceError } from '../../model/errors.ts'
 import type { Resource } from '../../model/resource.ts'
 
 export type Verb = Exclude<keyof Driver, 'fencing' | 'diff'>
-export const verbs: readonly Verb[] = ['observe', 'create', 'update', 'remove', 'adopt', 'release']
 
 export interface Moment {
   readonly verb: Verb

@@ -5,7 +5,7 @@ import { createKubernetesBackend } from '../../../src/drivers/kubernetes/backend
 import { createKubernetesClient, type KubernetesClient } from '../../../src/drivers/kubernetes/client.ts'
 import { collectionPath, drivenKinds, objectPath, type KubeKind } from '../../../src/drivers/kubernetes/kinds.ts'
 import { isRingfenceError } from '../../../src/model/errors.ts'
-import type { Json, JsonObject } from '../../../src/model/json.ts'
+import type { JsonObject } from '../../../src/model/json.ts'
 import { addressOf, type Resource } from '../../../src/model/resource.ts'
 import { driverConformance, type ConformanceCase, type ConformanceEnvironment } from '../../conformance/driver.ts'
 import { examples, type Example } from '../../conformance/kubernetes-examples.ts'
@@ -146,7 +146,7 @@ function caseOf(example: Example): ConformanceCase<Environment> {
         await env.kubectl.request('PATCH', at(resource), {
           ...limits(),
           contentType: jsonPatch ? 'application/json-patch+json' : 'application/merge-patch+json',
-          body: patch as JsonObject,
+          body: patch,
         })
       },
     })),
@@ -158,8 +158,8 @@ function caseOf(example: Example): ConformanceCase<Environment> {
       await env.kubectl.request('POST', collection(resource), {
         ...limits(),
         body: {
-          apiVersion: apiVersion as Json,
-          kind: kindName as Json,
+          apiVersion: apiVersion ?? '',
+          kind: kindName ?? '',
           ...fields,
           metadata: { ...(resource.spec['metadata'] as JsonObject), labels },
         } as JsonObject,
