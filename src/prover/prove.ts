@@ -28,7 +28,8 @@ export interface ProveOptions {
 export function prove(world: World, options: ProveOptions = {}): Report {
   const names = [...new Set(world.tenants.map((tenant) => tenant.name))]
   const missing = options.tenants?.find((name) => !names.includes(name))
-  if (missing !== undefined) throw new RingfenceError('NotFound', `There is no tenant ${missing} in what is to be proved.`, { tenant: missing })
+  if (missing !== undefined)
+    throw new RingfenceError('NotFound', `There is no tenant ${missing} in what is to be proved.`, { tenant: missing })
   const logics = (options.logics ?? allLogics).filter((logic) => logic.applies(world))
   if (names.length === 0) return reportOf([], world.source)
   const analyses = logics.map((logic) => ({ logic, analysis: logic.analyse(world) }))
@@ -36,7 +37,11 @@ export function prove(world: World, options: ProveOptions = {}): Report {
   const asked = new Set(options.tenants ?? names)
   const verdicts = names
     .filter((tenant) => asked.has(tenant))
-    .flatMap((tenant) => analyses.flatMap((one) => one.logic.claims.map(({ id }) => verdictOn(world, one, id, tenant, refuted.get(keyOf(id, tenant))))))
+    .flatMap((tenant) =>
+      analyses.flatMap((one) =>
+        one.logic.claims.map(({ id }) => verdictOn(world, one, id, tenant, refuted.get(keyOf(id, tenant)))),
+      ),
+    )
   return reportOf(verdicts, world.source)
 }
 
@@ -61,10 +66,14 @@ function refutations(tenants: readonly string[], analyses: readonly Analysed[]):
     if (known === undefined || refutation.path.length < known.path.length) found.set(keyOf(claim, tenant), refutation)
   }
   for (const { analysis } of analyses) {
-    for (const { claim, tenant, edge, subject, object } of analysis.refuted) add(claim, tenant, { path: [edge], subject, object })
+    for (const { claim, tenant, edge, subject, object } of analysis.refuted)
+      add(claim, tenant, { path: [edge], subject, object })
   }
   const graph = jointGraph(analyses)
-  const starts = Map.groupBy(analyses.flatMap(({ analysis }) => [...analysis.starts]), ([name]) => name)
+  const starts = Map.groupBy(
+    analyses.flatMap(({ analysis }) => [...analysis.starts]),
+    ([name]) => name,
+  )
   const beyond = boundedExpansion(graph)
   // The outsider first: what lies behind a breach is told once, by the one from furthest away.
   for (const self of [outsider, ...tenants]) {
@@ -80,7 +89,8 @@ function refutations(tenants: readonly string[], analyses: readonly Analysed[]):
 }
 
 /** A start that belongs to another is a way of no steps; its spelling says whose logic it is. */
-const logicOf = (node: Node): string => (node.startsWith('pg:') ? 'grants' : node.startsWith('net:') ? 'network' : 'rbac')
+const logicOf = (node: Node): string =>
+  node.startsWith('pg:') ? 'grants' : node.startsWith('net:') ? 'network' : 'rbac'
 
 function jointGraph(analyses: readonly Analysed[]): Graph {
   const owners = new Map<Node, string>(analyses.flatMap(({ analysis }) => [...analysis.owners]))
@@ -106,11 +116,22 @@ function boundedExpansion(graph: Graph): (self: string) => (node: Node, owner: s
   }
 }
 
-function verdictOn(world: World, { analysis }: Analysed, claim: string, tenant: string, refutation: Refutation | undefined): Verdict {
-  if (refutation !== undefined) return { claim, tenant, verdict: 'refuted', counterexample: counterexampleOf(refutation) }
+function verdictOn(
+  world: World,
+  { analysis }: Analysed,
+  claim: string,
+  tenant: string,
+  refutation: Refutation | undefined,
+): Verdict {
+  if (refutation !== undefined)
+    return { claim, tenant, verdict: 'refuted', counterexample: counterexampleOf(refutation) }
   const because = new Set([
-    ...analysis.undecided.filter((entry) => entry.claim === claim && (entry.tenant === undefined || entry.tenant === tenant)).map((entry) => entry.because),
-    ...world.unreadable.filter((entry) => concerns(entry.product, claim) && (entry.tenant === undefined || entry.tenant === tenant)).map(({ what, why }) => `${what} could not be read: ${why}`),
+    ...analysis.undecided
+      .filter((entry) => entry.claim === claim && (entry.tenant === undefined || entry.tenant === tenant))
+      .map((entry) => entry.because),
+    ...world.unreadable
+      .filter((entry) => concerns(entry.product, claim) && (entry.tenant === undefined || entry.tenant === tenant))
+      .map(({ what, why }) => `${what} could not be read: ${why}`),
   ])
   const checked = analysis.checked.get(tenant) ?? 0
   if (checked === 0 && because.size === 0) because.add('nothing was there to be examined')
@@ -122,9 +143,15 @@ function verdictOn(world: World, { analysis }: Analysed, claim: string, tenant: 
 const concerns = (product: string, claim: string): boolean =>
   product === 'kubernetes' ? claim.startsWith('rbac.') : product === 'postgres' ? claim.startsWith('grants.') : true
 
-function counterexampleOf({ path, subject, object }: Refutation): Extract<Verdict, { verdict: 'refuted' }>['counterexample'] {
+function counterexampleOf({
+  path,
+  subject,
+  object,
+}: Refutation): Extract<Verdict, { verdict: 'refuted' }>['counterexample'] {
   const edges = path.map(({ from, to, rule, by }): Edge => ({ from, to, rule, by }))
   const command = path.findLast((edge) => edge.command !== undefined)?.command ?? ''
-  const culprits = new Map<string, Culprit>(path.flatMap((edge) => edge.culprits ?? []).map((culprit) => [JSON.stringify(culprit), culprit]))
+  const culprits = new Map<string, Culprit>(
+    path.flatMap((edge) => edge.culprits ?? []).map((culprit) => [JSON.stringify(culprit), culprit]),
+  )
   return { subject, path: edges, object, command, culprits: [...culprits.values()] }
 }

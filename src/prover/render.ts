@@ -7,12 +7,18 @@ const marks = { proved: '✓', refuted: '✗', undecided: '?' } as const
 /** Plain lines without colours: refutations with the way in, what is undecided with its reasons, then the sum. */
 export function renderReport(report: Report): string {
   const { proved, refuted, undecided } = report.summary
-  const assumptions = [...new Set(report.verdicts.flatMap((verdict) => (verdict.verdict === 'proved' ? verdict.assuming : [])))]
+  const assumptions = [
+    ...new Set(report.verdicts.flatMap((verdict) => (verdict.verdict === 'proved' ? verdict.assuming : []))),
+  ]
   const lines = [
     ...report.verdicts.flatMap((verdict) => linesOf(verdict)),
-    ...(assumptions.length === 0 ? [] : ['', 'Assuming:', ...assumptions.map((sentence) => `  - ${printable(sentence)}`)]),
+    ...(assumptions.length === 0
+      ? []
+      : ['', 'Assuming:', ...assumptions.map((sentence) => `  - ${printable(sentence)}`)]),
     '',
-    report.verdicts.length === 0 ? 'No tenant was found: nothing is proved.' : `${proved} proved, ${refuted} refuted, ${undecided} undecided (source: ${report.source})`,
+    report.verdicts.length === 0
+      ? 'No tenant was found: nothing is proved.'
+      : `${proved} proved, ${refuted} refuted, ${undecided} undecided (source: ${report.source})`,
   ]
   return `${lines.join('\n')}\n`
 }
@@ -25,7 +31,10 @@ function linesOf(verdict: Verdict): readonly string[] {
   return [
     head,
     `    ${printable(subject)} reaches ${printable(object)}:`,
-    ...path.map((edge) => `      ${printable(edge.from)} → ${printable(edge.to)}  [${printable(edge.rule)}] ${printable(edge.by)}`),
+    ...path.map(
+      (edge) =>
+        `      ${printable(edge.from)} → ${printable(edge.to)}  [${printable(edge.rule)}] ${printable(edge.by)}`,
+    ),
     ...(command === '' ? [] : [`    shown by: ${printable(command)}`]),
   ]
 }

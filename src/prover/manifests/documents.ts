@@ -13,13 +13,27 @@ const aliasLimit = 200
 const listLimit = 8
 
 /** Kinds whose strings may hold anything; in all others a template's braces mean that the file is not finished. */
-const freeText = new Set(['ConfigMap', 'Secret', 'CustomResourceDefinition', 'Workflow', 'WorkflowTemplate', 'CronWorkflow', 'PrometheusRule', 'GrafanaDashboard'])
+const freeText = new Set([
+  'ConfigMap',
+  'Secret',
+  'CustomResourceDefinition',
+  'Workflow',
+  'WorkflowTemplate',
+  'CronWorkflow',
+  'PrometheusRule',
+  'GrafanaDashboard',
+])
 
 export function objectsOf(file: ManifestFile, unreadable: Unreadable[]): readonly KubeObject[] {
   const { path, text } = file
   let documents: readonly Document[]
   try {
-    documents = parseAllDocuments(text, { uniqueKeys: true, stringKeys: true, prettyErrors: false, logLevel: 'silent' }) as readonly Document[]
+    documents = parseAllDocuments(text, {
+      uniqueKeys: true,
+      stringKeys: true,
+      prettyErrors: false,
+      logLevel: 'silent',
+    }) as readonly Document[]
   } catch (error) {
     unreadable.push({ product: 'file', what: path, why: `is not YAML (${reasonOf(error)})` })
     return []
@@ -61,24 +75,36 @@ function expand(value: unknown, fail: Fail, depth: number): readonly KubeObject[
     return items.flatMap((item: unknown) => expand(isObject(item) ? { ...inner, ...item } : item, fail, depth + 1))
   }
   if (/^kustomize\.config\.k8s\.io\//.test(apiVersion)) {
-    return isPlainKustomization(value) ? [] : refuse(fail, `is a ${excerpt(kind, 40)}, which changes other files; build it first`)
+    return isPlainKustomization(value)
+      ? []
+      : refuse(fail, `is a ${excerpt(kind, 40)}, which changes other files; build it first`)
   }
   return objectFrom({ ...value, apiVersion, kind }, fail)
 }
 
-const isPlainKustomization = (value: object): boolean => Object.keys(value).every((key) => ['apiVersion', 'kind', 'metadata', 'resources'].includes(key))
+const isPlainKustomization = (value: object): boolean =>
+  Object.keys(value).every((key) => ['apiVersion', 'kind', 'metadata', 'resources'].includes(key))
 
-function objectFrom(value: { readonly apiVersion: string; readonly kind: string; readonly [field: string]: unknown }, fail: Fail): readonly KubeObject[] {
+function objectFrom(
+  value: { readonly apiVersion: string; readonly kind: string; readonly [field: string]: unknown },
+  fail: Fail,
+): readonly KubeObject[] {
   const { metadata, kind } = value
   if (!isObject(metadata)) return refuse(fail, `holds a ${excerpt(kind, 40)} without metadata`)
   const { namespace, labels, annotations } = metadata
   const name = metadata['name'] ?? metadata['generateName']
   if (typeof name !== 'string' || name === '') return refuse(fail, `holds a ${excerpt(kind, 40)} without a name`)
   const called = `${excerpt(kind, 40)} ${excerpt(name)}`
-  if (namespace !== undefined && namespace !== null && typeof namespace !== 'string') return refuse(fail, `${called} has a namespace that is not a text`)
+  if (namespace !== undefined && namespace !== null && typeof namespace !== 'string')
+    return refuse(fail, `${called} has a namespace that is not a text`)
   if (!isTexts(labels)) return refuse(fail, `${called} has labels that are not texts`)
   if (!isTexts(annotations)) return refuse(fail, `${called} has annotations that are not texts`)
-  if (!freeText.has(kind) && /\{\{|\$\{/.test(JSON.stringify(/NetworkPolicy$/.test(kind) || isDecisive(value) ? value : { name, namespace, labels }))) {
+  if (
+    !freeText.has(kind) &&
+    /\{\{|\$\{/.test(
+      JSON.stringify(/NetworkPolicy$/.test(kind) || isDecisive(value) ? value : { name, namespace, labels }),
+    )
+  ) {
     return refuse(fail, `${called} holds placeholders of a template; render it first`)
   }
   const { namespace: _, labels: __, annotations: ___, ...rest } = metadata
@@ -98,10 +124,15 @@ function objectFrom(value: { readonly apiVersion: string; readonly kind: string;
 
 /** Objects whose every word decides about isolation. */
 export const isDecisive = ({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }): boolean =>
-  apiVersion.startsWith('rbac.authorization.k8s.io/') || kind === 'Namespace' || kind === 'NetworkPolicy' || kind === 'ServiceAccount'
+  apiVersion.startsWith('rbac.authorization.k8s.io/') ||
+  kind === 'Namespace' ||
+  kind === 'NetworkPolicy' ||
+  kind === 'ServiceAccount'
 
 const isTexts = (value: unknown): boolean =>
-  value === undefined || value === null || (isObject(value) && Object.values(value).every((item) => typeof item === 'string'))
+  value === undefined ||
+  value === null ||
+  (isObject(value) && Object.values(value).every((item) => typeof item === 'string'))
 
 function refuse(fail: Fail, why: string): readonly KubeObject[] {
   fail(why)

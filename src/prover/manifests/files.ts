@@ -20,7 +20,8 @@ const isManifest = (name: string): boolean => /\.(ya?ml|json)$/i.test(name)
 /** Every manifest file, in the order of their paths. A folder that is not there throws `NotFound`. */
 export async function readFiles(dir: string, unreadable: Unreadable[]): Promise<readonly ManifestFile[]> {
   const root = await stat(dir).catch(() => undefined)
-  if (root === undefined || !root.isDirectory()) throw new RingfenceError('NotFound', `There is no folder ${dir} to read manifests from.`, { dir })
+  if (root === undefined || !root.isDirectory())
+    throw new RingfenceError('NotFound', `There is no folder ${dir} to read manifests from.`, { dir })
   const paths: string[] = []
   await walk(dir, dir, new Set(), 0, paths, unreadable)
   const files: ManifestFile[] = []
@@ -32,7 +33,14 @@ export async function readFiles(dir: string, unreadable: Unreadable[]): Promise<
   return files
 }
 
-async function walk(root: string, dir: string, seen: Set<string>, depth: number, paths: string[], unreadable: Unreadable[]): Promise<void> {
+async function walk(
+  root: string,
+  dir: string,
+  seen: Set<string>,
+  depth: number,
+  paths: string[],
+  unreadable: Unreadable[],
+): Promise<void> {
   const fail = (why: string): void => void unreadable.push({ product: 'file', what: relative(root, dir) || '.', why })
   try {
     const real = await realpath(dir)
@@ -42,7 +50,8 @@ async function walk(root: string, dir: string, seen: Set<string>, depth: number,
     for await (const entry of await opendir(dir)) {
       const path = join(dir, entry.name)
       const kind = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry
-      if (kind === undefined) unreadable.push({ product: 'file', what: relative(root, path), why: 'is a link to nowhere' })
+      if (kind === undefined)
+        unreadable.push({ product: 'file', what: relative(root, path), why: 'is a link to nowhere' })
       else if (kind.isDirectory()) {
         if (entry.name !== '.git') await walk(root, path, seen, depth + 1, paths, unreadable)
       } else if (isManifest(entry.name)) {
@@ -55,7 +64,12 @@ async function walk(root: string, dir: string, seen: Set<string>, depth: number,
   }
 }
 
-async function readOne(root: string, path: string, seen: Set<string>, unreadable: Unreadable[]): Promise<string | undefined> {
+async function readOne(
+  root: string,
+  path: string,
+  seen: Set<string>,
+  unreadable: Unreadable[],
+): Promise<string | undefined> {
   const fail = (why: string): undefined => void unreadable.push({ product: 'file', what: relative(root, path), why })
   try {
     const real = await realpath(path)
@@ -70,4 +84,5 @@ async function readOne(root: string, path: string, seen: Set<string>, unreadable
   }
 }
 
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown error')
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'

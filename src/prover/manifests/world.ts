@@ -24,7 +24,11 @@ const alwaysRead = [
 /** Names that the prover itself uses for owners. */
 const reserved = new Set(['platform', 'outsider'])
 
-export function worldOfManifests(read: ManifestRead, tenantLabel: string = defaultTenantLabel, now: Date = new Date()): World {
+export function worldOfManifests(
+  read: ManifestRead,
+  tenantLabel: string = defaultTenantLabel,
+  now: Date = new Date(),
+): World {
   const { objects, problems } = distinct(read.objects)
   const unreadable = [...read.unreadable, ...problems]
   const namespaces = new Map<string, string[]>()
@@ -33,7 +37,11 @@ export function worldOfManifests(read: ManifestRead, tenantLabel: string = defau
     const tenant = object.metadata.labels?.[tenantLabel]
     if (tenant === undefined) continue
     if (tenant === '' || reserved.has(tenant)) {
-      unreadable.push({ product: 'file', what: `Namespace ${object.metadata.name}`, why: `the label ${tenantLabel} cannot name a tenant ${JSON.stringify(tenant)}` })
+      unreadable.push({
+        product: 'file',
+        what: `Namespace ${object.metadata.name}`,
+        why: `the label ${tenantLabel} cannot name a tenant ${JSON.stringify(tenant)}`,
+      })
     } else namespaces.set(tenant, [...(namespaces.get(tenant) ?? []), object.metadata.name])
   }
   const instant = now.toISOString()
@@ -43,7 +51,15 @@ export function worldOfManifests(read: ManifestRead, tenantLabel: string = defau
     tenants: boundaries(namespaces, objects, tenantLabel),
     kubernetes: {
       objects,
-      kinds: [...new Set([...alwaysRead, ...objects.map(({ apiVersion, kind }) => `${apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''}/${kind}`)])],
+      kinds: [
+        ...new Set([
+          ...alwaysRead,
+          ...objects.map(
+            ({ apiVersion, kind }) =>
+              `${apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''}/${kind}`,
+          ),
+        ]),
+      ],
       ranges: [],
       sharedNamespaces: [],
       systemNamespace,
@@ -61,11 +77,18 @@ type Subject = TenantBoundary['subjects'][number]
  * Files have no registry. A user or group that is bound in a tenant's namespace acts for that tenant; one that is bound
  * in those of two tenants acts for both, and so refutes both. Kubernetes' own names are nobody's.
  */
-function boundaries(namespaces: ReadonlyMap<string, readonly string[]>, objects: readonly KubeObject[], tenantLabel: string): readonly TenantBoundary[] {
+function boundaries(
+  namespaces: ReadonlyMap<string, readonly string[]>,
+  objects: readonly KubeObject[],
+  tenantLabel: string,
+): readonly TenantBoundary[] {
   const owners = new Map([...namespaces].flatMap(([tenant, names]) => names.map((name) => [name, tenant] as const)))
-  const subjects = new Map<string, Map<string, Subject>>([...namespaces.keys()].map((tenant) => [tenant, new Map<string, Subject>()]))
+  const subjects = new Map<string, Map<string, Subject>>(
+    [...namespaces.keys()].map((tenant) => [tenant, new Map<string, Subject>()]),
+  )
   const add = (tenant: string | undefined, subject: Subject): void => {
-    if (tenant !== undefined) subjects.get(tenant)?.set(`${subject.kind} ${subject.namespace ?? ''}/${subject.name}`, subject)
+    if (tenant !== undefined)
+      subjects.get(tenant)?.set(`${subject.kind} ${subject.namespace ?? ''}/${subject.name}`, subject)
   }
   for (const object of objects) {
     const namespace = object.metadata.namespace ?? 'default'
@@ -75,25 +98,47 @@ function boundaries(namespaces: ReadonlyMap<string, readonly string[]>, objects:
     if (object.kind !== 'RoleBinding' || !Array.isArray(object['subjects'])) continue
     for (const subject of object['subjects'] as readonly { readonly kind?: unknown; readonly name?: unknown }[]) {
       const { kind, name } = subject ?? {}
-      if ((kind !== 'User' && kind !== 'Group') || typeof name !== 'string' || name === '' || name.startsWith('system:')) continue
+      if (
+        (kind !== 'User' && kind !== 'Group') ||
+        typeof name !== 'string' ||
+        name === '' ||
+        name.startsWith('system:')
+      )
+        continue
       add(owners.get(namespace), { kind, name })
     }
   }
-  return [...namespaces].map(([name, own]) => ({ name, namespaces: own, subjects: [...(subjects.get(name)?.values() ?? [])], databases: [], shared: [] }))
+  return [...namespaces].map(([name, own]) => ({
+    name,
+    namespaces: own,
+    subjects: [...(subjects.get(name)?.values() ?? [])],
+    databases: [],
+    shared: [],
+  }))
 }
 
 /** One object a name. The same one twice is one; two different ones under a name are a contradiction. */
-function distinct(objects: readonly KubeObject[]): { readonly objects: readonly KubeObject[]; readonly problems: readonly Unreadable[] } {
+function distinct(objects: readonly KubeObject[]): {
+  readonly objects: readonly KubeObject[]
+  readonly problems: readonly Unreadable[]
+} {
   const known = new Map<string, KubeObject>()
   const contradicted = new Set<string>()
   for (const object of objects) {
     const { apiVersion, kind, metadata } = object
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
-    const place = kind === 'Namespace' || /^Cluster/.test(kind) ? metadata.name : `${metadata.namespace ?? 'default'}/${metadata.name}`
+    const place =
+      kind === 'Namespace' || /^Cluster/.test(kind)
+        ? metadata.name
+        : `${metadata.namespace ?? 'default'}/${metadata.name}`
     const key = `${kind} ${place}${group === '' ? '' : ` (${group})`}`
     const other = known.get(key)
     if (other === undefined) known.set(key, object)
-    else if (isDecisive(object) && !jsonEqual(other as unknown as Json, object as unknown as Json)) contradicted.add(key)
+    else if (isDecisive(object) && !jsonEqual(other as unknown as Json, object as unknown as Json))
+      contradicted.add(key)
   }
-  return { objects: [...known.values()], problems: [...contradicted].map((what) => ({ product: 'file', what, why: 'is given twice, differently' })) }
+  return {
+    objects: [...known.values()],
+    problems: [...contradicted].map((what) => ({ product: 'file', what, why: 'is given twice, differently' })),
+  }
 }

@@ -16,10 +16,16 @@ export function assumptionsOf(world: World, tenantProfiles: Iterable<Profile>): 
     'the container boundary and the kubelet hold, and pod security is enforced without exemptions',
     'storage, ingress, priority and runtime classes, CRDs and API services may be read by all',
   ]
-  const trusted = world.trusted.length === 0 ? [] : [`trusted with the whole cluster: ${world.trusted.map((subject) => naming(subject)).join(', ')}`]
+  const trusted =
+    world.trusted.length === 0
+      ? []
+      : [`trusted with the whole cluster: ${world.trusted.map((subject) => naming(subject)).join(', ')}`]
   const files =
     world.source === 'manifests'
-      ? ['beside the files the cluster holds only what Kubernetes itself creates', "users and groups that are bound in a tenant's namespaces are that tenant's"]
+      ? [
+          'beside the files the cluster holds only what Kubernetes itself creates',
+          "users and groups that are bound in a tenant's namespaces are that tenant's",
+        ]
       : []
   return [...general, ...trusted, ...files, ...held([...tenantProfiles])]
 }
@@ -30,9 +36,17 @@ function held(profiles: readonly Profile[]): readonly string[] {
   const deputies = [...new Set(profiles.flatMap((profile) => profile.deputies))].toSorted()
   const everything = rules.has('everything')
   return [
-    ...(everything || rules.has('networkpolicies.write') ? ["admission keeps tenants' own network policies within their fences"] : []),
-    ...(everything || rules.has('rolebindings.write') ? ["admission keeps tenants' own role bindings to their own subjects"] : []),
+    ...(everything || rules.has('networkpolicies.write')
+      ? ["admission keeps tenants' own network policies within their fences"]
+      : []),
+    ...(everything || rules.has('rolebindings.write')
+      ? ["admission keeps tenants' own role bindings to their own subjects"]
+      : []),
     ...(everything || rules.has('services.write') ? ["admission refuses externalIPs in tenants' Services"] : []),
-    ...(deputies.length === 0 ? [] : [`operators of custom resources act for a tenant in its own namespaces only: ${deputies.map((group) => (group === '*' ? 'any API group' : group)).join(', ')}`]),
+    ...(deputies.length === 0
+      ? []
+      : [
+          `operators of custom resources act for a tenant in its own namespaces only: ${deputies.map((group) => (group === '*' ? 'any API group' : group)).join(', ')}`,
+        ]),
   ]
 }

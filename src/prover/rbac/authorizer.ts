@@ -23,7 +23,9 @@ export type AccessRequest =
     }
   | { readonly verb: string; readonly path: string }
 
-export type Decision = { readonly allowed: false } | { readonly allowed: true; readonly by: RbacBinding | 'system:masters' }
+export type Decision =
+  | { readonly allowed: false }
+  | { readonly allowed: true; readonly by: RbacBinding | 'system:masters' }
 
 const serviceAccount = /^system:serviceaccount:([^:]+):[^:]+$/
 
@@ -31,7 +33,10 @@ const serviceAccount = /^system:serviceaccount:([^:]+):[^:]+$/
 export function impliedUser(name: string, groups: readonly string[] = []): AskingUser {
   if (name === 'system:anonymous') return { name, groups: ['system:unauthenticated'] }
   const account = serviceAccount.exec(name)
-  const implied = account === null ? ['system:authenticated'] : ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`, 'system:authenticated']
+  const implied =
+    account === null
+      ? ['system:authenticated']
+      : ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`, 'system:authenticated']
   return { name, groups: [...new Set([...groups, ...implied])] }
 }
 
@@ -40,7 +45,9 @@ const matches = (list: readonly string[], value: string): boolean => list.includ
 /** `*` is everything; `pods/log` is exact; any resource's subresource is spelt as a star, a slash and its name. */
 export function resourceMatches(rule: PolicyRule, resource: string, subresource: string | undefined): boolean {
   const combined = subresource === undefined || subresource === '' ? resource : `${resource}/${subresource}`
-  return rule.resources.some((own) => own === '*' || own === combined || (combined !== resource && own === `*/${subresource}`))
+  return rule.resources.some(
+    (own) => own === '*' || own === combined || (combined !== resource && own === `*/${subresource}`),
+  )
 }
 
 const pathMatches = (pattern: string, path: string): boolean =>
@@ -57,7 +64,9 @@ export function ruleAllows(rule: PolicyRule, request: AccessRequest): boolean {
 }
 
 const keyOf = (subject: RbacSubject): string =>
-  subject.kind === 'ServiceAccount' ? `User:system:serviceaccount:${subject.namespace}:${subject.name}` : `${subject.kind}:${subject.name}`
+  subject.kind === 'ServiceAccount'
+    ? `User:system:serviceaccount:${subject.namespace}:${subject.name}`
+    : `${subject.kind}:${subject.name}`
 
 /** An authorizer over one policy. A role that is not there grants nothing, as on the server. */
 export function createAuthorizer(policy: RbacPolicy): (user: AskingUser, request: AccessRequest) => Decision {

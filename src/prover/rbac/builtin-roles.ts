@@ -16,6 +16,10 @@ export const builtinRoles: readonly KubeObject[] = data.map(({ name, labels, ...
 
 /** The objects and the built-in roles that none of them replaces. */
 export function withBuiltinRoles(objects: readonly KubeObject[]): readonly KubeObject[] {
-  const written = new Set(objects.filter(({ kind, apiVersion }) => kind === 'ClusterRole' && apiVersion === `${rbacGroup}/v1`).map(({ metadata }) => metadata.name))
+  const written = new Set(
+    objects
+      .filter(({ kind, apiVersion }) => kind === 'ClusterRole' && apiVersion === `${rbacGroup}/v1`)
+      .map(({ metadata }) => metadata.name),
+  )
   return [...objects, ...builtinRoles.filter(({ metadata }) => !written.has(metadata.name))]
 }

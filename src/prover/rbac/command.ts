@@ -10,13 +10,15 @@ function acting(node: Node): readonly string[] {
     const name = rest.slice(slash + 1)
     return [`--as=system:serviceaccount:${rest.slice(0, slash)}:${name === '*' ? 'default' : name}`]
   }
-  if (node === 'k8s:group:system:unauthenticated' || node === 'k8s:user:system:anonymous') return ['--as=system:anonymous', '--as-group=system:unauthenticated']
+  if (node === 'k8s:group:system:unauthenticated' || node === 'k8s:user:system:anonymous')
+    return ['--as=system:anonymous', '--as-group=system:unauthenticated']
   if (node.startsWith('k8s:user:')) return [`--as=${rest}`, '--as-group=system:authenticated']
   const others = rest === 'system:authenticated' ? [] : ['--as-group=system:authenticated']
   return ['--as=someone', `--as-group=${rest}`, ...others]
 }
 
-const place = (namespace: string | undefined): readonly string[] => (namespace === undefined ? [] : namespace === '*' ? ['--all-namespaces'] : ['-n', namespace])
+const place = (namespace: string | undefined): readonly string[] =>
+  namespace === undefined ? [] : namespace === '*' ? ['--all-namespaces'] : ['-n', namespace]
 
 /** `namespace` undefined for what lives outside namespaces, `*` for all of them. */
 export function commandOf(node: Node, match: Match, namespace: string | undefined): string {
@@ -28,14 +30,29 @@ function actOf(match: Match, namespace: string | undefined): readonly string[] {
   const { act, verb, group, names } = match
   const [plain, subresource] = match.resource.split('/') as [string, string | undefined]
   const name = names[0]
-  if (match.resource.startsWith('/')) return [verb === 'get' ? 'get' : 'create', '--raw', match.resource.replace(/\*$/, '')]
+  if (match.resource.startsWith('/'))
+    return [verb === 'get' ? 'get' : 'create', '--raw', match.resource.replace(/\*$/, '')]
   const home = namespace === '*' && act !== undefined && !act.startsWith('get') ? 'kube-system' : namespace
   if (act !== undefined && name === undefined) return [...act.split(' '), ...place(home)]
-  if (match.resource === '*') return verb === '*' || verb === 'get' || verb === 'list' ? ['get', 'secrets', ...place(namespace)] : ['auth', 'can-i', verb, '*.*', ...place(namespace)]
+  if (match.resource === '*')
+    return verb === '*' || verb === 'get' || verb === 'list'
+      ? ['get', 'secrets', ...place(namespace)]
+      : ['auth', 'can-i', verb, '*.*', ...place(namespace)]
   const full = group === '' || group === '*' ? plain : `${plain}.${group}`
-  if ((verb === 'get' || verb === 'list' || verb === '*') && subresource === undefined && (name === undefined || namespace !== '*')) {
+  if (
+    (verb === 'get' || verb === 'list' || verb === '*') &&
+    subresource === undefined &&
+    (name === undefined || namespace !== '*')
+  ) {
     return ['get', full, ...(name === undefined ? [] : [name]), ...place(namespace)]
   }
   const object = name === undefined ? full : `${full}/${name}`
-  return ['auth', 'can-i', verb, object, ...(subresource === undefined ? [] : [`--subresource=${subresource}`]), ...place(namespace)]
+  return [
+    'auth',
+    'can-i',
+    verb,
+    object,
+    ...(subresource === undefined ? [] : [`--subresource=${subresource}`]),
+    ...place(namespace),
+  ]
 }

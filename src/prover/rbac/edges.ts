@@ -115,7 +115,8 @@ function clusterEdges(grant: Grant, profile: Profile): readonly LogicEdge[] {
     if (become !== undefined && match.names.length > 0) {
       for (const name of match.names) fan.add(become(name), match, undefined)
     } else if (match.rule === 'configmaps.authority' && !namesAuthority(match)) continue
-    else if (match.target.startsWith('platform:')) fan.add(platformNode(match.target.slice(9)), match, isInNamespaces(match, profile) ? '*' : undefined)
+    else if (match.target.startsWith('platform:'))
+      fan.add(platformNode(match.target.slice(9)), match, isInNamespaces(match, profile) ? '*' : undefined)
     else if (match.target !== 'namespace') fan.add(cluster, match, isInNamespaces(match, profile) ? '*' : undefined)
     if (isInNamespaces(match, profile)) fan.add(everyNamespace, match, '*')
   }
@@ -124,7 +125,9 @@ function clusterEdges(grant: Grant, profile: Profile): readonly LogicEdge[] {
 
 /** Whether a match also speaks about things in namespaces. */
 const isInNamespaces = (match: Match, profile: Profile): boolean =>
-  match.rule === 'everything' || match.rule.startsWith('namespace.') || profile.inNamespace.some((other) => other.rule === match.rule && other.resource === match.resource)
+  match.rule === 'everything' ||
+  match.rule.startsWith('namespace.') ||
+  profile.inNamespace.some((other) => other.rule === match.rule && other.resource === match.resource)
 
 function namespaceEdges(
   grant: Grant,
@@ -171,7 +174,12 @@ interface Step {
 function step(fan: Fan, match: Match, { namespace, own, foreign, through, namespaces }: Step): void {
   const { target } = match
   const rule = through ?? match.rule
-  if (target === 'cluster' && match.rule === 'configmaps.authority' && (namespace !== 'kube-system' || !namesAuthority(match))) return
+  if (
+    target === 'cluster' &&
+    match.rule === 'configmaps.authority' &&
+    (namespace !== 'kube-system' || !namesAuthority(match))
+  )
+    return
   if (!own) fan.add(namespaceNode(namespace), match, namespace, rule)
   if (target === 'cluster') fan.add(cluster, match, namespace, rule)
   else if (target === 'administration') fan.add(administrationNode(namespace), match, namespace, rule)
@@ -183,7 +191,8 @@ function step(fan: Fan, match: Match, { namespace, own, foreign, through, namesp
 function become(fan: Fan, match: Match, namespace: string, rule: string, namespaces: NamespaceFacts): void {
   if (match.names.length === 0) return fan.add(accountNode(namespace, '*'), match, namespace, rule)
   for (const name of match.names) {
-    if (match.rule === 'serviceaccounts.token' || match.rule === 'serviceaccounts.impersonate') fan.add(accountNode(namespace, name), match, namespace, rule)
+    if (match.rule === 'serviceaccounts.token' || match.rule === 'serviceaccounts.impersonate')
+      fan.add(accountNode(namespace, name), match, namespace, rule)
     else if (match.rule.startsWith('secrets.')) {
       fan.add(secretNode(namespace, name), match, namespace, rule)
       const account = namespaces.tokenOf(namespace, name)
@@ -197,14 +206,24 @@ function privileged(fan: Fan, grant: Grant, match: Match, namespace: string, nam
   const weakness = namespaces.weakness(namespace)
   if (weakness === undefined) return
   const culprits = weakness.culprit === undefined ? grant.culprits : [weakness.culprit]
-  fan.addWith({ from: grant.from, to: cluster, rule: 'pods.privileged', by: weakness.by, command: commandOf(grant.from, privilegedMatch(match), namespace), culprits })
+  fan.addWith({
+    from: grant.from,
+    to: cluster,
+    rule: 'pods.privileged',
+    by: weakness.by,
+    command: commandOf(grant.from, privilegedMatch(match), namespace),
+    culprits,
+  })
 }
 
 const privilegedMatch = (match: Match): Match => {
   const { act: _, ...rest } = match
-  return match.resource === 'pods' ? { ...rest, act: 'run probe --image=registry.k8s.io/pause --privileged --dry-run=server' } : rest
+  return match.resource === 'pods'
+    ? { ...rest, act: 'run probe --image=registry.k8s.io/pause --privileged --dry-run=server' }
+    : rest
 }
 
 /** ConfigMaps of kube-system that say who is who. */
 const namesAuthority = (match: Match): boolean =>
-  match.names.length === 0 || match.names.some((name) => name === 'aws-auth' || name === 'extension-apiserver-authentication')
+  match.names.length === 0 ||
+  match.names.some((name) => name === 'aws-auth' || name === 'extension-apiserver-authentication')

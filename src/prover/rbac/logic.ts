@@ -19,17 +19,32 @@ export const contained = 'rbac.contained'
 export const fenced = 'rbac.fenced'
 
 const claims: readonly ClaimSpec[] = [
-  { id: contained, statement: "What the tenant's accounts and people may do on the Kubernetes API, or may come to do, reaches nothing outside its namespaces." },
-  { id: fenced, statement: "Nobody but the tenant, the platform and who is trusted may do anything in the tenant's namespaces." },
+  {
+    id: contained,
+    statement:
+      "What the tenant's accounts and people may do on the Kubernetes API, or may come to do, reaches nothing outside its namespaces.",
+  },
+  {
+    id: fenced,
+    statement: "Nobody but the tenant, the platform and who is trusted may do anything in the tenant's namespaces.",
+  },
 ]
 
 /** Without these listed completely nothing about access is known. */
-const needed = ['/Namespace', 'rbac.authorization.k8s.io/Role', 'rbac.authorization.k8s.io/ClusterRole', 'rbac.authorization.k8s.io/RoleBinding', 'rbac.authorization.k8s.io/ClusterRoleBinding']
+const needed = [
+  '/Namespace',
+  'rbac.authorization.k8s.io/Role',
+  'rbac.authorization.k8s.io/ClusterRole',
+  'rbac.authorization.k8s.io/RoleBinding',
+  'rbac.authorization.k8s.io/ClusterRoleBinding',
+]
 
 export const rbacLogic: Logic = {
   name: 'rbac',
   claims,
-  applies: (world) => world.kubernetes !== undefined || world.unreadable.some(({ product }) => product === 'kubernetes' || product === 'file'),
+  applies: (world) =>
+    world.kubernetes !== undefined ||
+    world.unreadable.some(({ product }) => product === 'kubernetes' || product === 'file'),
   analyse,
 }
 
@@ -37,7 +52,15 @@ type Undecided = Analysis['undecided'][number]
 const both = (because: string, tenant?: string): readonly Undecided[] =>
   [contained, fenced].map((claim) => ({ claim, because, ...(tenant === undefined ? {} : { tenant }) }))
 
-const nothing: Analysis = { edges: [], starts: new Map(), owners: new Map(), undecided: [], refuted: [], checked: new Map(), assuming: [] }
+const nothing: Analysis = {
+  edges: [],
+  starts: new Map(),
+  owners: new Map(),
+  undecided: [],
+  refuted: [],
+  checked: new Map(),
+  assuming: [],
+}
 
 function analyse(world: World): Analysis {
   const { kubernetes } = world
@@ -56,7 +79,9 @@ function analyse(world: World): Analysis {
     starts: startsOf(world, principals, bound),
     owners: ownersOf(world, facts, principals, bound, edges),
     undecided: [
-      ...needed.filter((kind) => !kubernetes.kinds.includes(kind)).flatMap((kind) => both(`${kind.replace(/^\//, '')} objects were not listed`)),
+      ...needed
+        .filter((kind) => !kubernetes.kinds.includes(kind))
+        .flatMap((kind) => both(`${kind.replace(/^\//, '')} objects were not listed`)),
       ...policy.problems.flatMap(({ because }) => both(because)),
       ...foreignAuthorities(objects).flatMap((because) => both(because)),
       ...missingNamespaces(world, facts),
@@ -69,12 +94,18 @@ function analyse(world: World): Analysis {
 }
 
 /** Every subject that some binding names. */
-const boundNodes = (policy: RbacPolicy): ReadonlySet<Node> => new Set(policy.bindings.flatMap((binding) => binding.subjects.map((subject) => subjectNode(subject))))
+const boundNodes = (policy: RbacPolicy): ReadonlySet<Node> =>
+  new Set(policy.bindings.flatMap((binding) => binding.subjects.map((subject) => subjectNode(subject))))
 
 const accountParts = /^k8s:sa:([^/]+)\/(.+)$/
 
 /** Edges that hold in every cluster: what the group of masters is, where cluster-wide power reaches, who lives where. */
-function structure(world: World, facts: ClusterFacts, bound: ReadonlySet<Node>, granted: readonly LogicEdge[]): readonly LogicEdge[] {
+function structure(
+  world: World,
+  facts: ClusterFacts,
+  bound: ReadonlySet<Node>,
+  granted: readonly LogicEdge[],
+): readonly LogicEdge[] {
   const names = new Set([...facts.namespaces.keys(), ...world.tenants.flatMap((tenant) => tenant.namespaces)])
   const administered = new Set(granted.flatMap((edge) => (edge.to.startsWith('k8s:admin:') ? [edge.to.slice(10)] : [])))
   const modify = (namespace: string) => `kubectl auth can-i patch namespaces/${namespace} -n ${namespace}`
@@ -82,15 +113,28 @@ function structure(world: World, facts: ClusterFacts, bound: ReadonlySet<Node>, 
   return [
     { from: groupNode('system:masters'), to: cluster, rule: 'masters', by: 'the API server' },
     { from: cluster, to: everyNamespace, rule: 'cluster', by: 'power over the whole cluster' },
-    ...[...names].map((name) => ({ from: everyNamespace, to: namespaceNode(name), rule: 'every-namespace', by: 'a grant for the whole cluster' })),
+    ...[...names].map((name) => ({
+      from: everyNamespace,
+      to: namespaceNode(name),
+      rule: 'every-namespace',
+      by: 'a grant for the whole cluster',
+    })),
     ...[...administered].flatMap((name) => [
       { from: administrationNode(name), to: namespaceNode(name), rule: 'administration', by: `Namespace ${name}` },
-      { from: administrationNode(name), to: cluster, rule: 'namespaces.modify', by: `Namespace ${name}`, command: modify(name) },
+      {
+        from: administrationNode(name),
+        to: cluster,
+        rule: 'namespaces.modify',
+        by: `Namespace ${name}`,
+        command: modify(name),
+      },
     ]),
     ...[...bound].flatMap((node): readonly LogicEdge[] => {
       const [, namespace, name] = accountParts.exec(node) ?? []
       if (namespace === undefined || name === undefined || tenants.has(namespace)) return []
-      return [{ from: accountNode(namespace, '*'), to: node, rule: 'account', by: `ServiceAccount ${namespace}/${name}` }]
+      return [
+        { from: accountNode(namespace, '*'), to: node, rule: 'account', by: `ServiceAccount ${namespace}/${name}` },
+      ]
     }),
     ...facts.secrets.map(({ metadata: { name, namespace = 'default' } }) => ({
       from: tenants.has(namespace) ? namespaceNode(namespace) : accountNode(namespace, '*'),
@@ -102,10 +146,18 @@ function structure(world: World, facts: ClusterFacts, bound: ReadonlySet<Node>, 
 }
 
 /** A tenant is every account that exists or could exist in its namespaces, and whom its document names. */
-function startsOf(world: World, principals: Principals, bound: ReadonlySet<Node>): ReadonlyMap<string, readonly Node[]> {
+function startsOf(
+  world: World,
+  principals: Principals,
+  bound: ReadonlySet<Node>,
+): ReadonlyMap<string, readonly Node[]> {
   const starts = new Map<string, Node[]>([[outsider, [...everybody]]])
   for (const tenant of world.tenants) {
-    const homes = tenant.namespaces.flatMap((namespace) => [accountNode(namespace, '*'), namespaceNode(namespace), groupNode(`system:serviceaccounts:${namespace}`)])
+    const homes = tenant.namespaces.flatMap((namespace) => [
+      accountNode(namespace, '*'),
+      namespaceNode(namespace),
+      groupNode(`system:serviceaccounts:${namespace}`),
+    ])
     const common = ['system:authenticated', 'system:serviceaccounts'].map((name) => groupNode(name))
     starts.set(tenant.name, [...homes, ...tenant.subjects.map((subject) => subjectNode(subject)), ...common])
   }
@@ -118,7 +170,13 @@ function startsOf(world: World, principals: Principals, bound: ReadonlySet<Node>
   return starts
 }
 
-function ownersOf(world: World, facts: ClusterFacts, principals: Principals, bound: ReadonlySet<Node>, edges: readonly LogicEdge[]): ReadonlyMap<Node, string> {
+function ownersOf(
+  world: World,
+  facts: ClusterFacts,
+  principals: Principals,
+  bound: ReadonlySet<Node>,
+  edges: readonly LogicEdge[],
+): ReadonlyMap<Node, string> {
   const owners = new Map<Node, string>([
     [cluster, platformOwner],
     [everyNamespace, platformOwner],
@@ -146,7 +204,9 @@ function ownersOf(world: World, facts: ClusterFacts, principals: Principals, bou
 const missingNamespaces = (world: World, facts: ClusterFacts): readonly Undecided[] =>
   world.tenants.flatMap((tenant) => {
     if (tenant.namespaces.length === 0) return both('the tenant has no namespace', tenant.name)
-    return tenant.namespaces.filter((namespace) => !facts.namespaces.has(namespace)).flatMap((namespace) => both(`Namespace ${namespace} is not there`, tenant.name))
+    return tenant.namespaces
+      .filter((namespace) => !facts.namespaces.has(namespace))
+      .flatMap((namespace) => both(`Namespace ${namespace} is not there`, tenant.name))
   })
 
 /** In files a role that is not there may be in the cluster; the API server itself says that it is not. */
@@ -163,7 +223,10 @@ function dangling(binding: RbacBinding, principals: Principals): readonly Undeci
   const belongings = binding.subjects.map((subject) => principals.belongingOf(subjectNode(subject)))
   if (belongings.every((belonging) => belonging.kind === 'platform')) return []
   const owner = binding.namespace === undefined ? undefined : principals.ownerOf(binding.namespace)
-  const onlyOwn = belongings.every((belonging) => belonging.kind === 'tenants' && belonging.names.size === 1 && owner !== undefined && belonging.names.has(owner))
+  const onlyOwn = belongings.every(
+    (belonging) =>
+      belonging.kind === 'tenants' && belonging.names.size === 1 && owner !== undefined && belonging.names.has(owner),
+  )
   // Held by a tenant at home it may still lead out; held by anyone else it may also lead in.
   if (onlyOwn && owner !== undefined) return [{ claim: contained, tenant: owner, because }]
   return both(because)
@@ -183,9 +246,16 @@ function refutedLabels(world: World, facts: ClusterFacts): Analysis['refuted'] {
 }
 
 /** Pairs of a binding and the claims that it bears on, and the tenant's own principals; 0 for who has no namespace. */
-function checkedOf(world: World, policy: RbacPolicy, principals: Principals, facts: ClusterFacts): ReadonlyMap<string, number> {
+function checkedOf(
+  world: World,
+  policy: RbacPolicy,
+  principals: Principals,
+  facts: ClusterFacts,
+): ReadonlyMap<string, number> {
   const everywhere = policy.bindings.filter((binding) => binding.namespace === undefined).length
-  const counts = new Map(world.tenants.map((tenant) => [tenant.name, everywhere + tenant.namespaces.length * 3 + tenant.subjects.length]))
+  const counts = new Map(
+    world.tenants.map((tenant) => [tenant.name, everywhere + tenant.namespaces.length * 3 + tenant.subjects.length]),
+  )
   for (const binding of policy.bindings) {
     if (binding.namespace === undefined) continue
     const about = new Set([principals.ownerOf(binding.namespace)])
@@ -206,7 +276,8 @@ function tenantProfiles(policy: RbacPolicy, principals: Principals, granted: Gra
   for (const binding of policy.bindings) {
     const profile = granted.profiles(binding)
     if (profile === undefined || profiles.has(profile)) continue
-    if (binding.subjects.some((subject) => principals.belongingOf(subjectNode(subject)).kind === 'tenants')) profiles.add(profile)
+    if (binding.subjects.some((subject) => principals.belongingOf(subjectNode(subject)).kind === 'tenants'))
+      profiles.add(profile)
   }
   return profiles
 }

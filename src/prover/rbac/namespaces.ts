@@ -63,7 +63,9 @@ export interface Mislabelled {
  */
 export function mislabelled(world: World, facts: ClusterFacts): readonly Mislabelled[] {
   const key = world.kubernetes?.tenantLabel ?? defaultTenantLabel
-  const owners = new Map(world.tenants.flatMap((tenant) => tenant.namespaces.map((namespace) => [namespace, tenant.name])))
+  const owners = new Map(
+    world.tenants.flatMap((tenant) => tenant.namespaces.map((namespace) => [namespace, tenant.name])),
+  )
   const known = new Set(world.tenants.map((tenant) => tenant.name))
   return [...facts.namespaces.values()].flatMap((object): readonly Mislabelled[] => {
     const namespace = object.metadata.name

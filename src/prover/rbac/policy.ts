@@ -52,10 +52,12 @@ export interface RbacPolicy {
   readonly problems: readonly { readonly namespace: string | undefined; readonly because: string }[]
 }
 
-export const roleKey = (namespace: string | undefined, name: string): string => (namespace === undefined ? name : `${namespace}/${name}`)
+export const roleKey = (namespace: string | undefined, name: string): string =>
+  namespace === undefined ? name : `${namespace}/${name}`
 
 /** The key of the role that a binding grants. */
-export const grantedKey = (binding: RbacBinding): string => roleKey(binding.role.kind === 'Role' ? binding.namespace : undefined, binding.role.name)
+export const grantedKey = (binding: RbacBinding): string =>
+  roleKey(binding.role.kind === 'Role' ? binding.namespace : undefined, binding.role.name)
 
 class NotUnderstood extends Error {}
 
@@ -76,8 +78,10 @@ export function readPolicy(objects: readonly KubeObject[], options: { readonly a
     const name = `${kind} ${roleKey(namespace, object.metadata.name)}`
     try {
       if (version !== 'v1') throw new NotUnderstood(`is of the version ${String(version)}`)
-      if (kind === 'Role' || kind === 'ClusterRole') roles.set(roleKey(namespace, object.metadata.name), readRole(object, kind, namespace))
-      else if (kind === 'RoleBinding' || kind === 'ClusterRoleBinding') bindings.push(readBinding(object, kind, namespace))
+      if (kind === 'Role' || kind === 'ClusterRole')
+        roles.set(roleKey(namespace, object.metadata.name), readRole(object, kind, namespace))
+      else if (kind === 'RoleBinding' || kind === 'ClusterRoleBinding')
+        bindings.push(readBinding(object, kind, namespace))
       else throw new NotUnderstood('is of a kind that is not known')
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error
@@ -137,7 +141,8 @@ function readSubject(subject: unknown, bindingNamespace: string | undefined): Rb
   if (kind !== 'ServiceAccount') throw new NotUnderstood(`has a subject of the kind ${JSON.stringify(kind)}`)
   // rbac/v1: a RoleBinding's own namespace where none is given (appliesToUser in the RBAC authorizer).
   const home = typeof namespace === 'string' && namespace !== '' ? namespace : bindingNamespace
-  if (home === undefined) throw new NotUnderstood(`names the ServiceAccount ${JSON.stringify(name)} without a namespace`)
+  if (home === undefined)
+    throw new NotUnderstood(`names the ServiceAccount ${JSON.stringify(name)} without a namespace`)
   return { kind, name, namespace: home }
 }
 
@@ -163,7 +168,9 @@ function aggregate(roles: Map<string, RbacRole>, problems: { namespace: string |
   for (let round = 0; round < aggregated.length; round += 1) {
     let grew = false
     for (const role of aggregated) {
-      const sources = clusterRoles.filter((other) => other.name !== role.name && role.aggregates.some((selector) => selects(selector, other.labels)))
+      const sources = clusterRoles.filter(
+        (other) => other.name !== role.name && role.aggregates.some((selector) => selects(selector, other.labels)),
+      )
       const rules = [...new Set(sources.flatMap((source) => current(source).rules))]
       if (rules.length === current(role).rules.length && filled.has(role.name)) continue
       filled.set(role.name, { ...role, rules })
@@ -174,7 +181,10 @@ function aggregate(roles: Map<string, RbacRole>, problems: { namespace: string |
   for (const role of filled.values()) roles.set(role.name, role)
   for (const role of aggregated) {
     if (!role.aggregates.every((selector) => understood(selector))) {
-      problems.push({ namespace: undefined, because: `ClusterRole ${role.name} has an aggregationRule that is not understood` })
+      problems.push({
+        namespace: undefined,
+        because: `ClusterRole ${role.name} has an aggregationRule that is not understood`,
+      })
     }
   }
 }
@@ -186,12 +196,19 @@ const understood = (selector: unknown): boolean => {
   const { matchLabels, matchExpressions } = selector
   if (Object.keys(selector).some((key) => key !== 'matchLabels' && key !== 'matchExpressions')) return false
   if (matchLabels !== undefined && !isObject(matchLabels)) return false
-  return matchExpressions === undefined || (Array.isArray(matchExpressions) && matchExpressions.every((item) => isObject(item) && operators.includes(String(item['operator']))))
+  return (
+    matchExpressions === undefined ||
+    (Array.isArray(matchExpressions) &&
+      matchExpressions.every((item) => isObject(item) && operators.includes(String(item['operator']))))
+  )
 }
 
 function selects(selector: unknown, labels: RbacRole['labels']): boolean {
   if (!understood(selector)) return false
-  const { matchLabels, matchExpressions } = selector as { matchLabels?: object; matchExpressions?: readonly { key: string; operator: string; values?: readonly string[] }[] }
+  const { matchLabels, matchExpressions } = selector as {
+    matchLabels?: object
+    matchExpressions?: readonly { key: string; operator: string; values?: readonly string[] }[]
+  }
   const has = (key: string) => Object.hasOwn(labels, key)
   if (!Object.entries(matchLabels ?? {}).every(([key, value]) => has(key) && labels[key] === value)) return false
   return (matchExpressions ?? []).every(({ key, operator, values = [] }) => {

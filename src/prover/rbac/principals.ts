@@ -33,7 +33,11 @@ const accountsGroup = /^k8s:group:system:serviceaccounts:(.+)$/
 const account = /^k8s:sa:([^/]+)\//
 
 /** Whose a principal is. Several tenants may share one that their documents name. */
-export type Belonging = { readonly kind: 'tenants'; readonly names: ReadonlySet<string> } | { readonly kind: 'platform' } | { readonly kind: 'everybody' } | { readonly kind: 'stranger' }
+export type Belonging =
+  | { readonly kind: 'tenants'; readonly names: ReadonlySet<string> }
+  | { readonly kind: 'platform' }
+  | { readonly kind: 'everybody' }
+  | { readonly kind: 'stranger' }
 
 export interface Principals {
   belongingOf(node: Node): Belonging

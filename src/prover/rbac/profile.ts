@@ -25,7 +25,9 @@ export interface Profile {
   /** Held for the whole cluster. */
   readonly clusterWide: readonly Match[]
   /** All that it allows in a namespace, where that is `get` on named objects alone. */
-  readonly namedGets: readonly { readonly group: string; readonly resource: string; readonly name: string }[] | undefined
+  readonly namedGets:
+    | readonly { readonly group: string; readonly resource: string; readonly name: string }[]
+    | undefined
   /** Custom resources that it writes, by API group: their operators may act for whoever writes them. */
   readonly deputies: readonly string[]
 }
@@ -33,7 +35,16 @@ export interface Profile {
 /** The matches of a role's rules. Pure. */
 export function profileOf(rules: readonly PolicyRule[]): Profile {
   const all = rules.filter((rule) => rule.verbs.length > 0)
-  const everything = all.filter((rule) => isEverything(rule)).map((): Match => ({ rule: 'everything', target: 'administration', verb: '*', group: '*', resource: '*', names: [] }))
+  const everything = all
+    .filter((rule) => isEverything(rule))
+    .map((): Match => ({
+      rule: 'everything',
+      target: 'administration',
+      verb: '*',
+      group: '*',
+      resource: '*',
+      names: [],
+    }))
   const rows = escalations.flatMap((row) => matchesOf(all, row).map((match) => ({ row, match })))
   const inNamespace = [
     ...everything,
@@ -65,7 +76,9 @@ function matchesOf(rules: readonly PolicyRule[], row: EscalationRow): readonly M
 
 const hasVerb = (rule: PolicyRule, verb: string): boolean =>
   // Constrained impersonation spells its verbs `impersonate:<mode>`.
-  rule.verbs.includes('*') || rule.verbs.includes(verb) || (verb === 'impersonate' && rule.verbs.some((own) => own.startsWith('impersonate')))
+  rule.verbs.includes('*') ||
+  rule.verbs.includes(verb) ||
+  (verb === 'impersonate' && rule.verbs.some((own) => own.startsWith('impersonate')))
 
 function matchOf(rule: PolicyRule, row: EscalationRow): Match | undefined {
   const group = row.groups.find((candidate) => rule.apiGroups.includes('*') || rule.apiGroups.includes(candidate))
@@ -76,10 +89,22 @@ function matchOf(rule: PolicyRule, row: EscalationRow): Match | undefined {
     const extras = plain === 'userextras' && rule.resources.some((own) => own.startsWith('userextras/'))
     if (!extras && !resourceMatches(rule, plain, subresource)) continue
     // A create has no name yet, so a rule with names never allows it; a subresource's parent has one.
-    const verb = row.verbs.find((candidate) => hasVerb(rule, candidate) && (candidate !== 'create' || subresource !== undefined || rule.resourceNames.length === 0))
+    const verb = row.verbs.find(
+      (candidate) =>
+        hasVerb(rule, candidate) &&
+        (candidate !== 'create' || subresource !== undefined || rule.resourceNames.length === 0),
+    )
     if (verb === undefined) continue
     const { rule: name, leadsTo: target, act } = row
-    return { rule: name, target, verb, group, resource, names: rule.resourceNames, ...(act === undefined ? {} : { act }) }
+    return {
+      rule: name,
+      target,
+      verb,
+      group,
+      resource,
+      names: rule.resourceNames,
+      ...(act === undefined ? {} : { act }),
+    }
   }
   return undefined
 }
@@ -97,7 +122,16 @@ function namespacedMatches(rule: PolicyRule, own: boolean): readonly Match[] {
       const verbs = effective(rule, resource)
       const verb = verbs.find((candidate) => !isReading(candidate)) ?? verbs[0]
       if (verb === undefined) continue
-      return [{ rule: isReading(verb) ? 'namespace.read' : 'namespace.write', target: 'namespace', verb, group, resource, names: rule.resourceNames }]
+      return [
+        {
+          rule: isReading(verb) ? 'namespace.read' : 'namespace.write',
+          target: 'namespace',
+          verb,
+          group,
+          resource,
+          names: rule.resourceNames,
+        },
+      ]
     }
   }
   return []
@@ -113,7 +147,16 @@ function clusterMatches(rule: PolicyRule): readonly Match[] {
       if (verb === undefined) return []
       const what = resource.split('/', 1)[0] as string
       const target = `platform:${what === '*' ? 'cluster-scoped' : what}` as const
-      return [{ rule: isReading(verb) ? 'cluster.read' : 'cluster.write', target, verb, group, resource, names: rule.resourceNames }]
+      return [
+        {
+          rule: isReading(verb) ? 'cluster.read' : 'cluster.write',
+          target,
+          verb,
+          group,
+          resource,
+          names: rule.resourceNames,
+        },
+      ]
     }),
   )
 }
@@ -122,18 +165,34 @@ const pathMatches = (rule: PolicyRule): readonly Match[] =>
   rule.nonResourceURLs
     .filter((pattern) => !isFreePath(pattern))
     .slice(0, 1)
-    .map((pattern) => ({ rule: 'paths.read', target: 'platform:paths', verb: rule.verbs[0] === '*' ? 'get' : (rule.verbs[0] ?? 'get'), group: '', resource: pattern === '*' ? '/metrics' : pattern, names: [] }))
+    .map((pattern) => ({
+      rule: 'paths.read',
+      target: 'platform:paths',
+      verb: rule.verbs[0] === '*' ? 'get' : (rule.verbs[0] ?? 'get'),
+      group: '',
+      resource: pattern === '*' ? '/metrics' : pattern,
+      names: [],
+    }))
 
 function namedGetsOf(rules: readonly PolicyRule[]): Profile['namedGets'] {
   const onlyNamed = rules.every(
-    (rule) => rule.verbs.every((verb) => verb === 'get') && rule.resourceNames.length > 0 && ![...rule.apiGroups, ...rule.resources].includes('*'),
+    (rule) =>
+      rule.verbs.every((verb) => verb === 'get') &&
+      rule.resourceNames.length > 0 &&
+      ![...rule.apiGroups, ...rule.resources].includes('*'),
   )
   if (!onlyNamed) return undefined
   return rules.flatMap((rule) =>
-    rule.apiGroups.flatMap((group) => rule.resources.flatMap((resource) => rule.resourceNames.map((name) => ({ group, resource, name })))),
+    rule.apiGroups.flatMap((group) =>
+      rule.resources.flatMap((resource) => rule.resourceNames.map((name) => ({ group, resource, name }))),
+    ),
   )
 }
 
 const deputiesOf = (rules: readonly PolicyRule[]): readonly string[] => [
-  ...new Set(rules.filter((rule) => rule.resources.length > 0 && rule.verbs.some((verb) => !isReading(verb))).flatMap((rule) => rule.apiGroups.filter((group) => group === '*' || !isBuiltinGroup(group)))),
+  ...new Set(
+    rules
+      .filter((rule) => rule.resources.length > 0 && rule.verbs.some((verb) => !isReading(verb)))
+      .flatMap((rule) => rule.apiGroups.filter((group) => group === '*' || !isBuiltinGroup(group))),
+  ),
 ]

@@ -33,9 +33,21 @@ const clusterScoped: { readonly [group: string]: readonly string[] } = {
 } // prettier-ignore
 
 /** Groups in which nothing is namespaced, so that a star in them reaches no namespace. */
-const withoutNamespaced = new Set(['admissionregistration.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io', 'authentication.k8s.io', 'flowcontrol.apiserver.k8s.io', 'internal.apiserver.k8s.io', 'node.k8s.io', 'scheduling.k8s.io', 'storagemigration.k8s.io'])
+const withoutNamespaced = new Set([
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'authentication.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+  'internal.apiserver.k8s.io',
+  'node.k8s.io',
+  'scheduling.k8s.io',
+  'storagemigration.k8s.io',
+])
 
-const listed = new Set(Object.entries(clusterScoped).flatMap(([group, resources]) => resources.map((resource) => `${group}/${resource}`)))
+const listed = new Set(
+  Object.entries(clusterScoped).flatMap(([group, resources]) => resources.map((resource) => `${group}/${resource}`)),
+)
 const anyGroup = new Set(Object.values(clusterScoped).flat())
 
 const base = (resource: string): string => resource.split('/', 1)[0] as string
@@ -66,7 +78,11 @@ const offers = new Set([
   'gateway.networking.k8s.io/gatewayclasses', 'resource.k8s.io/deviceclasses', 'apiextensions.k8s.io/customresourcedefinitions',
   'apiregistration.k8s.io/apiservices',
 ]) // prettier-ignore
-const aboutOneself = new Set(['authorization.k8s.io/selfsubjectaccessreviews', 'authorization.k8s.io/selfsubjectrulesreviews', 'authentication.k8s.io/selfsubjectreviews'])
+const aboutOneself = new Set([
+  'authorization.k8s.io/selfsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectrulesreviews',
+  'authentication.k8s.io/selfsubjectreviews',
+])
 
 /** Whether a request on a cluster-scoped resource tells nothing of others: questions about oneself, and offers. */
 export function isFree(verb: string, group: string, resource: string): boolean {

@@ -18,7 +18,11 @@ function sharedOf(world: World): ReadonlyMap<string, ReadonlySet<string>> {
   const made = new Map(
     world.tenants.map((tenant) => [
       tenant.name,
-      new Set(tenant.shared.map(({ apiGroup, kind, namespace, name }) => `${namespace} ${apiGroup}/${pluralOf(kind)}/${name}`)),
+      new Set(
+        tenant.shared.map(
+          ({ apiGroup, kind, namespace, name }) => `${namespace} ${apiGroup}/${pluralOf(kind)}/${name}`,
+        ),
+      ),
     ]),
   )
   cache.set(world, made)
@@ -31,6 +35,8 @@ export function isShared(world: World, tenants: ReadonlySet<string>, namespace: 
   if (namedGets === undefined) return false
   const shared = sharedOf(world)
   return [...tenants].every((tenant) =>
-    namedGets.every(({ group, resource, name }) => shared.get(tenant)?.has(`${namespace} ${group}/${resource}/${name}`) === true),
+    namedGets.every(
+      ({ group, resource, name }) => shared.get(tenant)?.has(`${namespace} ${group}/${resource}/${name}`) === true,
+    ),
   )
 }

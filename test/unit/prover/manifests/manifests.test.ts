@@ -55,7 +55,8 @@ kind: Widget
 metadata: { name: w, namespace: ${name} }
 `
 const pair = { 'acme.yaml': tenant('acme'), 'nested/globex.yml': tenant('globex') }
-const judge = async (label?: string) => prove(worldOfManifests(await readManifests(dir), label), { logics: [rbacLogic] })
+const judge = async (label?: string) =>
+  prove(worldOfManifests(await readManifests(dir), label), { logics: [rbacLogic] })
 
 describe('an isolated pair', () => {
   test('is proved, with the built-in roles that no file holds, and the exit code is 0', async () => {
@@ -65,7 +66,12 @@ describe('an isolated pair', () => {
     expect(exitCodeOf(report)).toBe(0)
     const json = JSON.parse(JSON.stringify(reportJson(report)))
     expect(Object.keys(json)).toEqual(['verdicts', 'summary', 'source'])
-    expect(json.verdicts[0]).toMatchObject({ claim: 'rbac.contained', tenant: 'acme', verdict: 'proved', assuming: expect.any(Array) })
+    expect(json.verdicts[0]).toMatchObject({
+      claim: 'rbac.contained',
+      tenant: 'acme',
+      verdict: 'proved',
+      assuming: expect.any(Array),
+    })
   })
 
   test('may name its tenants by another label', async () => {
@@ -109,25 +115,73 @@ rules: [{ apiGroups: [""], resources: [endpoints], verbs: [patch] }]
   }) // prettier-ignore
 
   test('a namespace without pod security refutes whoever runs pods there', async () => {
-    await put({ ...pair, 'acme.yaml': pair['acme.yaml'].replace(', pod-security.kubernetes.io/enforce: restricted', '') })
-    expect((await judge()).verdicts.find(({ claim, tenant: about }) => claim === 'rbac.contained' && about === 'acme')).toMatchObject({ verdict: 'refuted', counterexample: { path: [{ rule: 'pods.privileged' }] } })
+    await put({
+      ...pair,
+      'acme.yaml': pair['acme.yaml'].replace(', pod-security.kubernetes.io/enforce: restricted', ''),
+    })
+    expect(
+      (await judge()).verdicts.find(({ claim, tenant: about }) => claim === 'rbac.contained' && about === 'acme'),
+    ).toMatchObject({ verdict: 'refuted', counterexample: { path: [{ rule: 'pods.privileged' }] } })
   })
 })
 
 describe('what cannot be read', () => {
   test.each([
     ['a broken file', 'a: [', 'x.yaml could not be read: is not YAML'],
-    ['a template', 'kind: Role\nmetadata:\n  name: {{ .Release.Name }}-x\n  {{- if .a }}', 'x.yaml could not be read: is a template; render it first'],
-    ['a template in quotes', 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: { name: "{{ name }}" }', 'x.yaml could not be read: Role {{ name }} holds placeholders of a template; render it first'],
-    ['repeated keys', 'apiVersion: v1\nkind: ConfigMap\nkind: Role\nmetadata: { name: a }', 'x.yaml could not be read: is not YAML'],
-    ['something without a kind', 'replicas: 3', 'x.yaml could not be read: holds something without apiVersion and kind'],
+    [
+      'a template',
+      'kind: Role\nmetadata:\n  name: {{ .Release.Name }}-x\n  {{- if .a }}',
+      'x.yaml could not be read: is a template; render it first',
+    ],
+    [
+      'a template in quotes',
+      'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: { name: "{{ name }}" }',
+      'x.yaml could not be read: Role {{ name }} holds placeholders of a template; render it first',
+    ],
+    [
+      'repeated keys',
+      'apiVersion: v1\nkind: ConfigMap\nkind: Role\nmetadata: { name: a }',
+      'x.yaml could not be read: is not YAML',
+    ],
+    [
+      'something without a kind',
+      'replicas: 3',
+      'x.yaml could not be read: holds something without apiVersion and kind',
+    ],
     ['text', 'hello', 'x.yaml could not be read: holds something that is not an object'],
-    ['an overlay', 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: acme', 'x.yaml could not be read: is a Kustomization, which changes other files; build it first'],
-    ['labels that are numbers', 'apiVersion: v1\nkind: Namespace\nmetadata: { name: a, labels: { a: 1 } }', 'x.yaml could not be read: Namespace a has labels that are not texts'],
-    ['a file that multiplies itself', `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'.split('').map((key, index) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[index]}`).join(',')}]`).join('\n')}`, 'x.yaml could not be read: cannot be taken apart'],
-    ['a role that no file holds', binding('x', 'acme', 'ghost', '[{kind: Group, name: acme-people}]'), 'RoleBinding acme/x grants the ClusterRole ghost, which is not among the files'],
-    ['a contradiction', binding('admins', 'acme', 'view', '[]'), 'RoleBinding acme/admins (rbac.authorization.k8s.io) could not be read: is given twice, differently'],
-    ['a later version of RBAC', 'apiVersion: rbac.authorization.k8s.io/v2\nkind: RoleBinding\nmetadata: { name: n, namespace: acme }', 'RoleBinding acme/n is of the version v2'],
+    [
+      'an overlay',
+      'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: acme',
+      'x.yaml could not be read: is a Kustomization, which changes other files; build it first',
+    ],
+    [
+      'labels that are numbers',
+      'apiVersion: v1\nkind: Namespace\nmetadata: { name: a, labels: { a: 1 } }',
+      'x.yaml could not be read: Namespace a has labels that are not texts',
+    ],
+    [
+      'a file that multiplies itself',
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'
+        .split('')
+        .map((key, index) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[index]}`).join(',')}]`)
+        .join('\n')}`,
+      'x.yaml could not be read: cannot be taken apart',
+    ],
+    [
+      'a role that no file holds',
+      binding('x', 'acme', 'ghost', '[{kind: Group, name: acme-people}]'),
+      'RoleBinding acme/x grants the ClusterRole ghost, which is not among the files',
+    ],
+    [
+      'a contradiction',
+      binding('admins', 'acme', 'view', '[]'),
+      'RoleBinding acme/admins (rbac.authorization.k8s.io) could not be read: is given twice, differently',
+    ],
+    [
+      'a later version of RBAC',
+      'apiVersion: rbac.authorization.k8s.io/v2\nkind: RoleBinding\nmetadata: { name: n, namespace: acme }',
+      'RoleBinding acme/n is of the version v2',
+    ],
   ])('%s leaves the claims undecided, by name', async (_, text, because) => {
     await put({ ...pair, 'x.yaml': text })
     const report = await judge()
@@ -156,18 +210,33 @@ describe('what cannot be read', () => {
 test('lists are taken apart, typed ones too, and JSON is read', async () => {
   const role = { metadata: { name: 'r', namespace: 'a' }, rules: [] }
   await put({
-    'list.json': JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } }] }),
+    'list.json': JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } }],
+    }),
     'roles.yaml': JSON.stringify({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleList', items: [role] }),
     'empty.yaml': '---\n# nothing\n---\n',
     'notes.txt': 'not a manifest',
   })
   const { objects, unreadable } = await readManifests(dir)
   expect(unreadable).toEqual([])
-  expect(objects.map(({ kind, apiVersion }) => `${apiVersion} ${kind}`)).toEqual(['v1 ConfigMap', 'rbac.authorization.k8s.io/v1 Role'])
+  expect(objects.map(({ kind, apiVersion }) => `${apiVersion} ${kind}`)).toEqual([
+    'v1 ConfigMap',
+    'rbac.authorization.k8s.io/v1 Role',
+  ])
 })
 
 test('nothing from a file reaches the terminal unescaped', async () => {
-  await put({ ...pair, 'x.yaml': binding('"\\e[2J\\nproved"', 'acme', 'view', '[{kind: User, name: "\\e]0;x"}, {kind: Group, name: "system:authenticated"}]') })
+  await put({
+    ...pair,
+    'x.yaml': binding(
+      '"\\e[2J\\nproved"',
+      'acme',
+      'view',
+      '[{kind: User, name: "\\e]0;x"}, {kind: Group, name: "system:authenticated"}]',
+    ),
+  })
   const text = renderReport(await judge())
   // oxlint-disable-next-line no-control-regex -- finding them is the purpose
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)

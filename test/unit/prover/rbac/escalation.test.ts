@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { escalations, type EscalationRow } from '../../../../src/prover/rbac/escalation.ts'
 import { account, grant, judge, namespace, verdictOn, wayIn, worldOf, type RuleInput } from './worlds.ts'
 
-const permission = (row: EscalationRow): RuleInput => ({ groups: row.groups, resources: row.resources, verbs: row.verbs })
+const permission = (row: EscalationRow): RuleInput => ({
+  groups: row.groups,
+  resources: row.resources,
+  verbs: row.verbs,
+})
 const ours = account('acme', 'app')
 const home = (row: EscalationRow) => row.onlyIn ?? 'globex'
 
@@ -37,7 +41,9 @@ describe('each escalation edge', () => {
   test.each(namespaced)('$rule ($groups) at home leads out only where the table says so', (row) => {
     const report = judge(worldOf(grant('hole', 'acme', ours, permission(row))))
     const staysHome = row.leadsTo === 'accounts' || row.leadsTo === 'namespace' || row.onlyIn !== undefined
-    expect(wayIn(report, 'rbac.contained', 'acme')).toEqual(staysHome ? 'proved' : row.leadsTo === 'administration' ? [row.rule, 'namespaces.modify'] : [row.rule])
+    expect(wayIn(report, 'rbac.contained', 'acme')).toEqual(
+      staysHome ? 'proved' : row.leadsTo === 'administration' ? [row.rule, 'namespaces.modify'] : [row.rule],
+    )
   })
 
   test('without any grant everything is proved', () => {
@@ -45,11 +51,28 @@ describe('each escalation edge', () => {
   })
 
   test('into the platform, accounts lead on to what they may do', () => {
-    const controller = grant('controller', '*', account('ops', 'controller'), { groups: ['*'], resources: ['*'], verbs: ['*'] })
-    const hole = grant('hole', 'ops', { kind: 'Group', name: 'system:authenticated' }, { resources: ['serviceaccounts/token'], verbs: ['create'], names: ['controller'] })
-    const report = judge(worldOf([namespace('ops', { 'pod-security.kubernetes.io/enforce': 'baseline' }), ...controller, ...hole], { trusted: [{ kind: 'ServiceAccount', namespace: 'ops', name: 'controller' }] }))
+    const controller = grant('controller', '*', account('ops', 'controller'), {
+      groups: ['*'],
+      resources: ['*'],
+      verbs: ['*'],
+    })
+    const hole = grant(
+      'hole',
+      'ops',
+      { kind: 'Group', name: 'system:authenticated' },
+      { resources: ['serviceaccounts/token'], verbs: ['create'], names: ['controller'] },
+    )
+    const report = judge(
+      worldOf([namespace('ops', { 'pod-security.kubernetes.io/enforce': 'baseline' }), ...controller, ...hole], {
+        trusted: [{ kind: 'ServiceAccount', namespace: 'ops', name: 'controller' }],
+      }),
+    )
     expect(wayIn(report, 'rbac.fenced', 'acme')).toEqual(['serviceaccounts.token', 'everything', 'every-namespace'])
-    const harmless = judge(worldOf([namespace('ops'), ...controller], { trusted: [{ kind: 'ServiceAccount', namespace: 'ops', name: 'controller' }] }))
+    const harmless = judge(
+      worldOf([namespace('ops'), ...controller], {
+        trusted: [{ kind: 'ServiceAccount', namespace: 'ops', name: 'controller' }],
+      }),
+    )
     expect(wayIn(harmless, 'rbac.fenced', 'acme')).toBe('proved')
   })
 })

@@ -2,7 +2,19 @@
 import { describe, expect, test } from 'vitest'
 import { RingfenceError } from '../../../../src/model/errors.ts'
 import { prove } from '../../../../src/prover/prove.ts'
-import { account, boundary, grant, group, judge, namespace, tenantNamespace, user, verdictOn, wayIn, worldOf } from './worlds.ts'
+import {
+  account,
+  boundary,
+  grant,
+  group,
+  judge,
+  namespace,
+  tenantNamespace,
+  user,
+  verdictOn,
+  wayIn,
+  worldOf,
+} from './worlds.ts'
 
 const readPods = { resources: ['pods'], verbs: ['get', 'list'] }
 const makePods = { resources: ['pods'], verbs: ['create'] }
@@ -49,36 +61,67 @@ describe('who is let in', () => {
 
   test('a cluster-wide grant to a stranger refutes every fence', () => {
     const report = judge(worldOf(grant('all', '*', user('mallory'), { groups: ['*'], resources: ['*'], verbs: ['*'] })))
-    for (const tenant of ['acme', 'globex']) expect(wayIn(report, 'rbac.fenced', tenant)).toEqual(['everything', 'every-namespace'])
+    for (const tenant of ['acme', 'globex'])
+      expect(wayIn(report, 'rbac.fenced', tenant)).toEqual(['everything', 'every-namespace'])
     expect(wayIn(report, 'rbac.contained', 'acme')).toBe('proved')
   })
 
   test('a changed binding of Kubernetes is judged by whom it names now', () => {
-    const [role, binding] = grant('cluster-admin', '*', group('system:masters'), { groups: ['*'], resources: ['*'], verbs: ['*'] }) as [never, { subjects: unknown[] }]
+    const [role, binding] = grant('cluster-admin', '*', group('system:masters'), {
+      groups: ['*'],
+      resources: ['*'],
+      verbs: ['*'],
+    }) as [never, { subjects: unknown[] }]
     const fine = worldOf([role, binding as never])
     expect(judge(fine).summary.refuted).toBe(0)
-    const changed = worldOf([role, { ...binding, subjects: [...binding.subjects, group('system:authenticated')] } as never])
+    const changed = worldOf([
+      role,
+      { ...binding, subjects: [...binding.subjects, group('system:authenticated')] } as never,
+    ])
     expect(judge(changed).summary.refuted).toBe(4)
   })
 
   test("the group that two documents name lets each into the other's namespace", () => {
     const shared = { subjects: [{ kind: 'Group' as const, name: 'both' }] }
-    const world = worldOf([...grant('a', 'acme', group('both'), readPods), ...grant('b', 'globex', group('both'), readPods)], { tenants: [boundary('acme', shared), boundary('globex', shared)] })
+    const world = worldOf(
+      [...grant('a', 'acme', group('both'), readPods), ...grant('b', 'globex', group('both'), readPods)],
+      { tenants: [boundary('acme', shared), boundary('globex', shared)] },
+    )
     expect(judge(world).summary).toEqual({ proved: 0, refuted: 4, undecided: 0 })
   })
 })
 
 describe('what is no trespass', () => {
-  const shared = boundary('acme', { shared: [{ apiGroup: '', kind: 'ConfigMap', namespace: 'ringfence-system', name: 'ca' }] })
+  const shared = boundary('acme', {
+    shared: [{ apiGroup: '', kind: 'ConfigMap', namespace: 'ringfence-system', name: 'ca' }],
+  })
   const tenants = [shared, boundary('globex')]
 
   test('what a document shares may be read by name, and not be listed', () => {
     const rule = { resources: ['configmaps'], verbs: ['get'], names: ['ca'] }
-    expect(judge(worldOf(grant('share', 'ringfence-system', account('acme', 'app'), rule), { tenants })).summary.refuted).toBe(0)
-    for (const wider of [{ ...rule, verbs: ['get', 'list'] }, { ...rule, names: ['ca', 'key'] }, { resources: ['configmaps'], verbs: ['get'] }]) {
-      expect(wayIn(judge(worldOf(grant('share', 'ringfence-system', account('acme', 'app'), wider), { tenants })), 'rbac.contained', 'acme')).toEqual(['namespace.read'])
+    expect(
+      judge(worldOf(grant('share', 'ringfence-system', account('acme', 'app'), rule), { tenants })).summary.refuted,
+    ).toBe(0)
+    for (const wider of [
+      { ...rule, verbs: ['get', 'list'] },
+      { ...rule, names: ['ca', 'key'] },
+      { resources: ['configmaps'], verbs: ['get'] },
+    ]) {
+      expect(
+        wayIn(
+          judge(worldOf(grant('share', 'ringfence-system', account('acme', 'app'), wider), { tenants })),
+          'rbac.contained',
+          'acme',
+        ),
+      ).toEqual(['namespace.read'])
     }
-    expect(wayIn(judge(worldOf(grant('share', 'ringfence-system', account('globex', 'app'), rule), { tenants })), 'rbac.contained', 'globex')).toEqual(['namespace.read'])
+    expect(
+      wayIn(
+        judge(worldOf(grant('share', 'ringfence-system', account('globex', 'app'), rule), { tenants })),
+        'rbac.contained',
+        'globex',
+      ),
+    ).toEqual(['namespace.read'])
   })
 
   test('questions about oneself, discovery and offers are free; the names of others are not', () => {
@@ -94,7 +137,9 @@ describe('what is no trespass', () => {
   })
 
   test('creating with resourceNames allows nothing', () => {
-    expect(judge(worldOf(grant('none', 'globex', account('acme', 'app'), { ...makePods, names: ['x'] }))).summary.refuted).toBe(0)
+    expect(
+      judge(worldOf(grant('none', 'globex', account('acme', 'app'), { ...makePods, names: ['x'] }))).summary.refuted,
+    ).toBe(0)
   })
 })
 
@@ -106,7 +151,10 @@ describe('pod security', () => {
   })
   test.each([['privileged'], ['nonsense']])('%s does not, and the namespace is named', (level) => {
     const report = judge(worldOf([tenantNamespace('acme', { 'pod-security.kubernetes.io/enforce': level }), ...runs]))
-    expect(verdictOn(report, 'rbac.contained', 'acme')).toMatchObject({ verdict: 'refuted', counterexample: { path: [{ rule: 'pods.privileged' }], culprits: [{ kind: 'Namespace', name: 'acme' }] } })
+    expect(verdictOn(report, 'rbac.contained', 'acme')).toMatchObject({
+      verdict: 'refuted',
+      counterexample: { path: [{ rule: 'pods.privileged' }], culprits: [{ kind: 'Namespace', name: 'acme' }] },
+    })
   })
   test('a namespace without a level is no fence, unless nobody runs pods there', () => {
     const bare = namespace('acme', { 'ringfence.dev/tenant': 'acme' })
@@ -116,16 +164,55 @@ describe('pod security', () => {
 })
 
 describe('binding roles', () => {
-  const bind = (...names: string[]) => grant('binder', 'acme', account('acme', 'app'), { groups: ['rbac.authorization.k8s.io'], resources: ['roles', 'clusterroles'], verbs: ['bind'], names })
-  const role = (name: string, rules: readonly object[]) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules })
+  const bind = (...names: string[]) =>
+    grant('binder', 'acme', account('acme', 'app'), {
+      groups: ['rbac.authorization.k8s.io'],
+      resources: ['roles', 'clusterroles'],
+      verbs: ['bind'],
+      names,
+    })
+  const role = (name: string, rules: readonly object[]) => ({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name },
+    rules,
+  })
   test('only of a harmless role stays at home, of a strong one does not', () => {
     const roles = [
       role('weak', [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }]),
       role('strong', [{ apiGroups: [''], resources: ['namespaces'], verbs: ['patch'] }]),
     ]
-    const weak = [...bind('weak')].map((object) => (object.kind === 'Role' ? { ...object, rules: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['bind'], resourceNames: ['weak'] }] } : object))
+    const weak = [...bind('weak')].map((object) =>
+      object.kind === 'Role'
+        ? {
+            ...object,
+            rules: [
+              {
+                apiGroups: ['rbac.authorization.k8s.io'],
+                resources: ['clusterroles'],
+                verbs: ['bind'],
+                resourceNames: ['weak'],
+              },
+            ],
+          }
+        : object,
+    )
     expect(wayIn(judge(worldOf([...roles, ...weak])), 'rbac.contained', 'acme')).toBe('proved')
-    const strong = [...bind('strong')].map((object) => (object.kind === 'Role' ? { ...object, rules: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['bind'], resourceNames: ['strong'] }] } : object))
+    const strong = [...bind('strong')].map((object) =>
+      object.kind === 'Role'
+        ? {
+            ...object,
+            rules: [
+              {
+                apiGroups: ['rbac.authorization.k8s.io'],
+                resources: ['clusterroles'],
+                verbs: ['bind'],
+                resourceNames: ['strong'],
+              },
+            ],
+          }
+        : object,
+    )
     expect(wayIn(judge(worldOf([...roles, ...strong])), 'rbac.contained', 'acme')).toEqual(['roles.bind'])
   })
 })
@@ -138,27 +225,61 @@ describe('what cannot be judged', () => {
   })
   test('no Kubernetes at all leaves all undecided', () => {
     const { kubernetes: _, ...world } = worldOf([])
-    expect(judge({ ...world, unreadable: [{ product: 'kubernetes', what: 'the API server', why: 'refused' }] }).summary).toEqual({ proved: 0, refuted: 0, undecided: 4 })
+    expect(
+      judge({ ...world, unreadable: [{ product: 'kubernetes', what: 'the API server', why: 'refused' }] }).summary,
+    ).toEqual({ proved: 0, refuted: 0, undecided: 4 })
   })
   test('a namespace that is not there proves nothing about its tenant', () => {
     const report = judge(worldOf([], { tenants: [boundary('acme'), boundary('gone')] }))
-    expect(verdictOn(report, 'rbac.fenced', 'gone')).toMatchObject({ verdict: 'undecided', because: ['Namespace gone is not there'] })
+    expect(verdictOn(report, 'rbac.fenced', 'gone')).toMatchObject({
+      verdict: 'undecided',
+      because: ['Namespace gone is not there'],
+    })
     expect(wayIn(report, 'rbac.fenced', 'acme')).toBe('proved')
   })
   test.each([
-    ['another version', { apiVersion: 'rbac.authorization.k8s.io/v1beta1', kind: 'RoleBinding', metadata: { name: 'x', namespace: 'acme' } }, 'RoleBinding acme/x is of the version v1beta1'],
-    ['an odd subject', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'x' }, roleRef: { kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'Team', name: 'y' }] }, 'RoleBinding default/x has a subject of the kind "Team"'],
-    ['rights of another product', { apiVersion: 'capsule.clastix.io/v1beta2', kind: 'Tenant', metadata: { name: 'oil' } }, 'Tenant oil (capsule.clastix.io/v1beta2) may grant access, and is not understood'],
+    [
+      'another version',
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1beta1',
+        kind: 'RoleBinding',
+        metadata: { name: 'x', namespace: 'acme' },
+      },
+      'RoleBinding acme/x is of the version v1beta1',
+    ],
+    [
+      'an odd subject',
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name: 'x' },
+        roleRef: { kind: 'ClusterRole', name: 'view' },
+        subjects: [{ kind: 'Team', name: 'y' }],
+      },
+      'RoleBinding default/x has a subject of the kind "Team"',
+    ],
+    [
+      'rights of another product',
+      { apiVersion: 'capsule.clastix.io/v1beta2', kind: 'Tenant', metadata: { name: 'oil' } },
+      'Tenant oil (capsule.clastix.io/v1beta2) may grant access, and is not understood',
+    ],
   ])('%s is undecided by name', (_, object, because) => {
-    expect(verdictOn(judge(worldOf([object])), 'rbac.contained', 'acme')).toMatchObject({ verdict: 'undecided', because: [because] })
+    expect(verdictOn(judge(worldOf([object])), 'rbac.contained', 'acme')).toMatchObject({
+      verdict: 'undecided',
+      because: [because],
+    })
   })
   test('objects that grant nothing change nothing', () => {
-    const harmless = ['ConfigMap', 'Deployment', 'Widget'].map((kind) => ({ apiVersion: kind === 'Widget' ? 'example.com/v1' : 'v1', kind, metadata: { name: 'x', namespace: 'acme' } }))
+    const harmless = ['ConfigMap', 'Deployment', 'Widget'].map((kind) => ({
+      apiVersion: kind === 'Widget' ? 'example.com/v1' : 'v1',
+      kind,
+      metadata: { name: 'x', namespace: 'acme' },
+    }))
     expect(judge(worldOf(harmless)).summary.proved).toBe(4)
   })
 })
 
-test("a namespace label that contradicts the registry is refuted", () => {
+test('a namespace label that contradicts the registry is refuted', () => {
   const stolen = judge(worldOf([namespace('elsewhere', { 'ringfence.dev/tenant': 'acme' })]))
   expect(wayIn(stolen, 'rbac.fenced', 'acme')).toEqual(['namespaces.label'])
   const dropped = judge(worldOf([namespace('acme', { 'pod-security.kubernetes.io/enforce': 'restricted' })]))
@@ -166,11 +287,17 @@ test("a namespace label that contradicts the registry is refuted", () => {
 })
 
 test('a tenant that is not there is NotFound, a world without tenants proves nothing', () => {
-  expect(() => prove(worldOf([]), { tenants: ['nobody'] })).toThrow(expect.objectContaining({ code: 'NotFound' }) as RingfenceError)
+  expect(() => prove(worldOf([]), { tenants: ['nobody'] })).toThrow(
+    expect.objectContaining({ code: 'NotFound' }) as RingfenceError,
+  )
   expect(prove(worldOf([], { tenants: [] })).verdicts).toEqual([])
 })
 
 test('the command of a counterexample is safe for a shell', () => {
   const report = judge(worldOf(grant('x', 'acme', user("it's; rm -rf /"), { resources: ['secrets'], verbs: ['get'] })))
-  expect(verdictOn(report, 'rbac.fenced', 'acme')).toMatchObject({ counterexample: { command: `kubectl '--as=it'\\''s; rm -rf /' --as-group=system:authenticated get secrets -n acme` } })
+  expect(verdictOn(report, 'rbac.fenced', 'acme')).toMatchObject({
+    counterexample: {
+      command: `kubectl '--as=it'\\''s; rm -rf /' --as-group=system:authenticated get secrets -n acme`,
+    },
+  })
 })

@@ -28,18 +28,34 @@ const ruleOf = ({ groups, resources, verbs, names, paths }: RuleInput) => ({
   ...(names === undefined ? {} : { resourceNames: names }),
 })
 
-export type SubjectInput = { readonly kind: string; readonly name: string; readonly namespace?: string; readonly apiGroup?: string }
+export type SubjectInput = {
+  readonly kind: string
+  readonly name: string
+  readonly namespace?: string
+  readonly apiGroup?: string
+}
 export const account = (home: string, name: string): SubjectInput => ({ kind: 'ServiceAccount', namespace: home, name })
 export const group = (name: string): SubjectInput => ({ kind: 'Group', apiGroup: rbac, name })
 export const user = (name: string): SubjectInput => ({ kind: 'User', apiGroup: rbac, name })
 
 /** A role and a binding of it, in a namespace or for the whole cluster (`*`). */
-export function grant(name: string, place: string, subject: SubjectInput, ...rules: readonly RuleInput[]): readonly KubeObject[] {
+export function grant(
+  name: string,
+  place: string,
+  subject: SubjectInput,
+  ...rules: readonly RuleInput[]
+): readonly KubeObject[] {
   const prefix = place === '*' ? 'Cluster' : ''
   const metadata = { name, uid: uid('binding', name), ...(place === '*' ? {} : { namespace: place }) }
   return [
     { apiVersion: `${rbac}/v1`, kind: `${prefix}Role`, metadata, rules: rules.map((rule) => ruleOf(rule)) },
-    { apiVersion: `${rbac}/v1`, kind: `${prefix}RoleBinding`, metadata, roleRef: { apiGroup: rbac, kind: `${prefix}Role`, name }, subjects: [subject] },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: `${prefix}RoleBinding`,
+      metadata,
+      roleRef: { apiGroup: rbac, kind: `${prefix}Role`, name },
+      subjects: [subject],
+    },
   ]
 }
 
@@ -47,7 +63,11 @@ export const boundary = (name: string, more: Partial<TenantBoundary> = {}): Tena
   name, namespaces: [name], subjects: [], databases: [], shared: [], ...more,
 }) // prettier-ignore
 
-export const kinds = ['/Namespace', '/Secret', ...['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding'].map((kind) => `${rbac}/${kind}`)]
+export const kinds = [
+  '/Namespace',
+  '/Secret',
+  ...['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding'].map((kind) => `${rbac}/${kind}`),
+]
 
 export function worldOf(objects: readonly KubeObject[], more: Partial<World> = {}, system = 'ringfence-system'): World {
   const own = new Set(objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name))
@@ -56,7 +76,13 @@ export function worldOf(objects: readonly KubeObject[], more: Partial<World> = {
     source: 'live',
     observed: ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z'],
     tenants: [boundary('acme'), boundary('globex')],
-    kubernetes: { objects: [...usual.filter(({ metadata }) => !own.has(metadata.name)), ...objects], kinds, ranges: [], sharedNamespaces: [], systemNamespace: system },
+    kubernetes: {
+      objects: [...usual.filter(({ metadata }) => !own.has(metadata.name)), ...objects],
+      kinds,
+      ranges: [],
+      sharedNamespaces: [],
+      systemNamespace: system,
+    },
     unreadable: [],
     trusted: [],
     trustedRoles: [],
