@@ -15,7 +15,12 @@ export interface Finding {
 /** Every claim that is refuted, once for each foreign node that is reached and each fence that is missing. */
 export function refutations(analysis: Analysis, logic = 'grants'): readonly Finding[] {
   const next = Map.groupBy(analysis.edges, ({ from }) => from)
-  const found: Finding[] = analysis.refuted.map(({ claim, tenant, edge }) => ({ claim, tenant, rules: [edge.rule], edge }))
+  const found: Finding[] = analysis.refuted.map(({ claim, tenant, edge }) => ({
+    claim,
+    tenant,
+    rules: [edge.rule],
+    edge,
+  }))
   for (const [who, starts] of analysis.starts) {
     const paths = new Map<Node, readonly LogicEdge[]>(starts.map((node) => [node, []]))
     for (const [node, path] of paths) {
@@ -32,4 +37,6 @@ export function refutations(analysis: Analysis, logic = 'grants'): readonly Find
   return found
 }
 
-export const doubts = (analysis: Analysis): readonly string[] => [...new Set(analysis.undecided.map(({ because }) => because))]
+export const doubts = (analysis: Analysis): readonly string[] => [
+  ...new Set(analysis.undecided.map(({ because }) => because)),
+]

@@ -32,7 +32,9 @@ export function byGrantee(grants: readonly Grant[], owner: string): { readonly [
     held.add(grantable && grantee !== owner ? `${privilege}*` : privilege)
     found.set(grantee, held)
   }
-  return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([grantee, held]) => [grantee, [...held].toSorted()]))
+  return Object.fromEntries(
+    [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([grantee, held]) => [grantee, [...held].toSorted()]),
+  )
 }
 
 export const publicPrivileges = (grants: readonly Grant[]): readonly string[] =>
@@ -42,8 +44,15 @@ export const publicPrivileges = (grants: readonly Grant[]): readonly string[] =>
  * Takes everything from PUBLIC, also what somebody with a grant option gave: the owner's REVOKE does not touch that, so
  * the grant option goes first, with all that hangs on it.
  */
-export async function revokeFromPublic(session: Session, target: string, grants: readonly Grant[], owner: string): Promise<void> {
-  for (const grantor of new Set(grants.filter((grant) => grant.grantee === '' && grant.grantor !== owner).map((grant) => grant.grantor))) {
+export async function revokeFromPublic(
+  session: Session,
+  target: string,
+  grants: readonly Grant[],
+  owner: string,
+): Promise<void> {
+  for (const grantor of new Set(
+    grants.filter((grant) => grant.grantee === '' && grant.grantor !== owner).map((grant) => grant.grantor),
+  )) {
     await session.query(`REVOKE GRANT OPTION FOR ALL ON ${target} FROM ${ident(grantor)} CASCADE`)
   }
   await session.query(`REVOKE ALL ON ${target} FROM PUBLIC CASCADE`)

@@ -15,7 +15,9 @@ export function createAddresses(host: string, now: () => number): () => Promise<
     if (known !== undefined && now() - known.atMs < maxAgeMs) return known.peers
     const found = await addressesOf(host).catch(() => undefined)
     if (found === undefined) return known?.peers
-    const peers = found.map((address) => ({ ipBlock: { cidr: `${address}/${isIP(address) === 6 ? 128 : 32}`, except: [] } }))
+    const peers = found.map((address) => ({
+      ipBlock: { cidr: `${address}/${isIP(address) === 6 ? 128 : 32}`, except: [] },
+    }))
     known = { peers, atMs: now() }
     return peers
   }

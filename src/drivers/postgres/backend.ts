@@ -27,7 +27,11 @@ export interface PostgresOptions extends ConnectionOptions {
  * Connects lazily: a server that is down makes `check` throw `Unreachable` (or `Waiting` while it starts), and every
  * observation `unreadable`. `version` of the facts is `server_version_num`.
  */
-export function createPostgresBackend(name: string, access: PostgresAccess, options: PostgresOptions = {}): PostgresBackend {
+export function createPostgresBackend(
+  name: string,
+  access: PostgresAccess,
+  options: PostgresOptions = {},
+): PostgresBackend {
   const now = options.now ?? Date.now
   const timeoutMs = options.timeoutMs ?? 30_000
   const connections = options.connections ?? createConnections(access, options)
@@ -48,7 +52,9 @@ export function createPostgresBackend(name: string, access: PostgresAccess, opti
     },
     facts: (signal) =>
       connections.run('read the facts of PostgreSQL', limits(signal), async (session) => {
-        const rows = await session.query<{ tls: boolean }>('SELECT ssl AS tls FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+        const rows = await session.query<{ tls: boolean }>(
+          'SELECT ssl AS tls FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
+        )
         return { version: await connections.version(limits(signal)), tls: rows[0]?.tls === true }
       }),
     snapshot: (signal, databases) => readWorld(server, signal, databases, timeoutMs),

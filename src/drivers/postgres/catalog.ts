@@ -52,9 +52,14 @@ const where = (selection: Selection, name: string, oid: string): string =>
 
 /** Whether `pg_authid` may be read; otherwise fingerprints of verifiers are unknown. */
 export const canReadVerifiers = async (session: Session): Promise<boolean> =>
-  (await session.query<{ ok: boolean }>(`SELECT has_column_privilege('pg_authid', 'rolpassword', 'SELECT') AS ok`))[0]?.ok === true
+  (await session.query<{ ok: boolean }>(`SELECT has_column_privilege('pg_authid', 'rolpassword', 'SELECT') AS ok`))[0]
+    ?.ok === true
 
-export async function readRoles(session: Session, selection: Selection, verifiers: boolean): Promise<readonly RoleRow[]> {
+export async function readRoles(
+  session: Session,
+  selection: Selection,
+  verifiers: boolean,
+): Promise<readonly RoleRow[]> {
   const digest = verifiers
     ? `(SELECT encode(sha256(convert_to(a.rolpassword, 'UTF8')), 'hex') FROM pg_authid a WHERE a.oid = r.oid)`
     : 'NULL::text'
@@ -164,7 +169,10 @@ async function orAborted(work: Promise<void>, limits: Limits): Promise<void> {
   let stop: () => void = () => undefined
   const stopped = new Promise<never>((_, reject) => {
     const onAbort = () => reject(new RingfenceError('Aborted', 'read the shared catalogs: called off'))
-    const timer = setTimeout(() => reject(new RingfenceError('Timeout', 'read the shared catalogs: no answer in time')), Math.min(2 ** 31 - 1, Math.max(0, limits.deadlineMs - Date.now())))
+    const timer = setTimeout(
+      () => reject(new RingfenceError('Timeout', 'read the shared catalogs: no answer in time')),
+      Math.min(2 ** 31 - 1, Math.max(0, limits.deadlineMs - Date.now())),
+    )
     limits.signal.addEventListener('abort', onAbort, { once: true })
     stop = () => {
       clearTimeout(timer)
@@ -195,12 +203,15 @@ export function createCatalog(connections: Connections, options: TableOptions): 
       options,
     ),
     databases: createTable(
-      (selection, limits) => connections.run('read the databases', limits, (session) => readDatabases(session, selection)),
+      (selection, limits) =>
+        connections.run('read the databases', limits, (session) => readDatabases(session, selection)),
       options,
     ),
     system: async (limits) =>
       (system ??= await connections.run('read the system identifier', limits, async (session) => {
-        const [row] = await session.query<{ id: string }>('SELECT system_identifier::text AS id FROM pg_control_system()')
+        const [row] = await session.query<{ id: string }>(
+          'SELECT system_identifier::text AS id FROM pg_control_system()',
+        )
         if (row === undefined) throw new RingfenceError('Unreadable', 'the server does not say its system identifier')
         return row.id
       })),

@@ -44,31 +44,44 @@ export interface ConnectionOptions {
 const graceMs = 500
 const connectTimeoutMs = 10_000
 
-export function createConnections(access: PostgresAccess, options: ConnectionOptions = {}): Connections {
-  const config: pg.ClientConfig = {
-    host: access.host,
-    port: access.port,
-    user: access.user,
-    password: access.password,
-    database: access.database,
-    ssl: access.tls ? { rejectUnauthorized: true, ...(access.ca === undefined ? {} : { ca: access.ca }) } : false,
-    application_name: 'ringfence',
-    connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: true,
-    // Startup options win over settings of the database and the role: nothing of a tenant's shadows a built-in name.
-    options: '-c search_path=pg_catalog,pg_temp -c client_min_messages=error -c standard_conforming_strings=on -c default_transaction_read_only=off',
-  }
-  const pool = new pg.Pool({ ...config, max: options.poolSize ?? 4, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
+const clientConfig = (access: PostgresAccess): pg.ClientConfig => ({
+  host: access.host,
+  port: access.port,
+  user: access.user,
+  password: access.password,
+  database: access.database,
+  ssl: access.tls ? { rejectUnauthorized: true, ...(access.ca === undefined ? {} : { ca: access.ca }) } : false,
+  application_name: 'ringfence',
+  connectionTimeoutMillis: connectTimeoutMs,
+  keepAlive: true,
+  // Startup options win over settings of the database and the role: nothing of a tenant's shadows a built-in name.
+  options:
+    '-c search_path=pg_catalog,pg_temp -c client_min_messages=error -c standard_conforming_strings=on -c default_transaction_read_only=off',
+})
+
+function openPool(config: pg.ClientConfig, size: number): pg.Pool {
+  const pool = new pg.Pool({ ...config, max: size, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
   // An idle connection that dies is replaced at its next use; without a listener it would end the process.
   pool.on('error', () => undefined)
   // A lent one too: its query is rejected as well, and that is where the failure is told.
   pool.on('connect', (client) => void client.on('error', () => undefined))
+  return pool
+}
+
+export function createConnections(access: PostgresAccess, options: ConnectionOptions = {}): Connections {
+  const config = clientConfig(access)
+  const pool = openPool(config, options.poolSize ?? 4)
   const insideSlots = slots(options.insideSize ?? 4)
   let version: number | undefined
 
-  async function lend<T>(client: pg.ClientBase, what: string, limits: Limits, work: (session: Session) => Promise<T>): Promise<T> {
+  async function lend<T>(
+    client: pg.ClientBase,
+    what: string,
+    limits: Limits,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> {
     const session = sessionOn(client, what, limits.signal)
-    const watched = watch(client, limits, cancel)
+    const watched = watch(client, limits, pool)
     try {
       version ??= Number((await session.raw<{ v: string }>("SELECT current_setting('server_version_num') AS v"))[0]?.v)
       await session.raw(timeouts(version, limits))
@@ -76,15 +89,12 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
     } catch (error) {
       const known = classify(error, what, limits.signal)
       // The connection was cut by us, so that its end is not the server's doing.
-      if (watched.late() && known.code === 'Unreachable') throw new RingfenceError('Timeout', `${what}: no answer in time`, {}, error)
+      if (watched.late() && known.code === 'Unreachable')
+        throw new RingfenceError('Timeout', `${what}: no answer in time`, {}, error)
       throw known
     } finally {
       watched.stop()
     }
-  }
-  /** Asks the server to stop the statement; the connection itself is cut by the caller when that does not help. */
-  function cancel(pid: number): void {
-    pool.query('SELECT pg_cancel_backend($1)', [pid]).catch(() => undefined)
   }
   const run: Connections['run'] = async (what, limits, work) => {
     checkLimits(what, limits)
@@ -97,7 +107,9 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
     } catch (error) {
       const known = classify(error, what, limits.signal)
       // A refusal by the server leaves a clean connection (transactions were rolled back); a FATAL one ends it.
-      broken = known.facts['sqlstate'] === undefined || (known.cause as { severity?: unknown } | undefined)?.severity !== 'ERROR'
+      broken =
+        known.facts['sqlstate'] === undefined ||
+        (known.cause as { severity?: unknown } | undefined)?.severity !== 'ERROR'
       throw known
     } finally {
       client.release(broken)
@@ -108,7 +120,8 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
     inside: (database, what, limits, work) =>
       insideSlots(async () => {
         checkLimits(what, limits)
-        const client = new pg.Client({ ...config, database })
+        const connectionTimeoutMillis = Math.max(1, Math.min(connectTimeoutMs, limits.deadlineMs - Date.now()))
+        const client = new pg.Client({ ...config, database, connectionTimeoutMillis })
         client.on('error', () => undefined)
         try {
           await client.connect()
@@ -120,15 +133,14 @@ export function createConnections(access: PostgresAccess, options: ConnectionOpt
         }
       }),
     version: async (limits) => version ?? (await run('read the server version', limits, async () => version ?? 0)),
-    close: async () => {
-      await pool.end()
-    },
+    close: () => pool.end(),
   }
 }
 
 function checkLimits(what: string, limits: Limits): void {
   if (limits.signal.aborted) throw new RingfenceError('Aborted', `${what}: called off before it began`)
-  if (limits.deadlineMs <= Date.now()) throw new RingfenceError('Timeout', `${what}: its deadline passed before it began`)
+  if (limits.deadlineMs <= Date.now())
+    throw new RingfenceError('Timeout', `${what}: its deadline passed before it began`)
 }
 
 /** The server gives up by itself at the deadline, also when we have stalled inside a transaction. */
@@ -183,7 +195,10 @@ function sessionOn(client: pg.ClientBase, what: string, signal: AbortSignal): Ra
 async function connectWithin(pool: pg.Pool, what: string, limits: Limits): Promise<pg.PoolClient> {
   const { promise: ended, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(new RingfenceError('Aborted', `${what}: called off`))
-  const timer = setTimeout(() => reject(new RingfenceError('Timeout', `${what}: no connection in time`)), boundedMs(limits.deadlineMs - Date.now()))
+  const timer = setTimeout(
+    () => reject(new RingfenceError('Timeout', `${what}: no connection in time`)),
+    boundedMs(limits.deadlineMs - Date.now()),
+  )
   limits.signal.addEventListener('abort', onAbort, { once: true })
   const connecting = pool.connect()
   try {
@@ -200,7 +215,7 @@ async function connectWithin(pool: pg.Pool, what: string, limits: Limits): Promi
 const boundedMs = (ms: number): number => Math.max(0, Math.min(ms, 2_000_000_000))
 
 /** Cancels on abort, and cuts the connection when no answer comes in time. */
-function watch(client: pg.ClientBase, limits: Limits, cancel: (pid: number) => void): { stop(): void; late(): boolean } {
+function watch(client: pg.ClientBase, limits: Limits, pool: pg.Pool): { stop(): void; late(): boolean } {
   const wire = client as unknown as { processID: number | null; connection: { stream: { destroy(): void } } }
   let cut: NodeJS.Timeout | undefined
   let late = false
@@ -212,7 +227,8 @@ function watch(client: pg.ClientBase, limits: Limits, cancel: (pid: number) => v
     }, boundedMs(ms))
   }
   const onAbort = () => {
-    if (wire.processID !== null) cancel(wire.processID)
+    // Asks the server to stop the statement; when that does not help, the connection is cut.
+    if (wire.processID !== null) pool.query('SELECT pg_cancel_backend($1)', [wire.processID]).catch(() => undefined)
     cutAfter(graceMs)
   }
   cutAfter(limits.deadlineMs - Date.now() + graceMs)

@@ -14,7 +14,20 @@ import { databaseState, type DatabaseSpec } from './database-spec.ts'
 import { classify, sqlState } from './errors.ts'
 import { markOwner, markText, parseMark } from './mark.ts'
 import { ident, literal } from './quote.ts'
-import { assertNoSuccessor, assertSame, creating, endSessions, fieldDrift, idOf, isOurs, nameOf, observing, oidsOf, record, type Server } from './server.ts'
+import {
+  assertNoSuccessor,
+  assertSame,
+  creating,
+  endSessions,
+  fieldDrift,
+  idOf,
+  isOurs,
+  nameOf,
+  observing,
+  oidsOf,
+  record,
+  type Server,
+} from './server.ts'
 
 const specOf = (resource: Resource): DatabaseSpec => resource.spec as unknown as DatabaseSpec
 /** The name of a database on its way out. */
@@ -39,19 +52,27 @@ export function createDatabaseDriver(server: Server, addresses: ReturnType<typeo
   }
   return {
     fencing: 'conditional',
-    observe: (resource, call) => observing(`observe database ${resource.externalName}`, call, () => observe(server, resource, call, owned)),
-    diff: (resource, state) => fieldDrift({ ...resource.spec, mark: markOwner(resource) }, state, new Set(['encoding'])),
+    observe: (resource, call) =>
+      observing(`observe database ${resource.externalName}`, call, () => observe(server, resource, call, owned)),
+    diff: (resource, state) =>
+      fieldDrift({ ...resource.spec, mark: markOwner(resource) }, state, new Set(['encoding'])),
     create: (resource, call) =>
       doubting(server, resource, async () => {
         const made = await create(server, resource, call)
         return made === 'unknown' ? made : owned(call, made)
       }),
-    update: (resource, seen, _drift, call) => doubting(server, resource, async () => owned(call, await change(server, resource, seen, call))),
+    update: (resource, seen, _drift, call) =>
+      doubting(server, resource, async () => owned(call, await change(server, resource, seen, call))),
     remove: (resource, seen, call) => doubting(server, resource, () => remove(server, resource, seen, call)),
   }
 }
 
-async function observe(server: Server, resource: Resource, call: Call, owned: (call: Call, row: DatabaseRow) => Promise<Owned>): Promise<Observation> {
+async function observe(
+  server: Server,
+  resource: Resource,
+  call: Call,
+  owned: (call: Call, row: DatabaseRow) => Promise<Owned>,
+): Promise<Observation> {
   const spec = specOf(resource)
   const system = await server.catalog.system(call)
   const [knownOid] = oidsOf(system, call.knownId) ?? []
@@ -71,7 +92,13 @@ async function observe(server: Server, resource: Resource, call: Call, owned: (c
 function isHalfMade(row: DatabaseRow, resource: Resource): boolean {
   const owner = parseMark(row.ownerComment)
   const { tenant, uid } = markOwner(resource)
-  return row.comment === null && !row.allowConnections && row.owner === specOf(resource).owner && owner?.tenant === tenant && owner.uid === uid
+  return (
+    row.comment === null &&
+    !row.allowConnections &&
+    row.owner === specOf(resource).owner &&
+    owner?.tenant === tenant &&
+    owner.uid === uid
+  )
 }
 
 async function doubting<T>(server: Server, resource: Resource, write: () => Promise<T>): Promise<T> {
@@ -120,13 +147,16 @@ async function settle(session: Session, resource: Resource, row: DatabaseRow, ca
   if (row.owner !== spec.owner) await session.query(`ALTER DATABASE ${name} OWNER TO ${ident(spec.owner)}`)
   await revokeFromPublic(session, `DATABASE ${name}`, row.grants, row.owner)
   for (const setting of Object.keys(record(databaseState(row)['settings']))) {
-    if (!Object.hasOwn(spec.settings, setting)) await session.query(`ALTER DATABASE ${name} RESET ${setting.split('.').map(ident).join('.')}`)
+    if (!Object.hasOwn(spec.settings, setting))
+      await session.query(`ALTER DATABASE ${name} RESET ${setting.split('.').map(ident).join('.')}`)
   }
   for (const [setting, value] of Object.entries(spec.settings)) {
     await session.query(`ALTER DATABASE ${name} SET ${setting.split('.').map(ident).join('.')} TO ${literal(value)}`)
   }
   await session.query(`COMMENT ON DATABASE ${name} IS ${literal(markText(resource, call.key))}`)
-  await session.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false CONNECTION LIMIT ${Math.trunc(spec.connectionLimit)}`)
+  await session.query(
+    `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false CONNECTION LIMIT ${Math.trunc(spec.connectionLimit)}`,
+  )
   await assertSame(session, 'pg_database', row.oid, spec.name)
   return readOne(session, 'oid', row.oid)
 }
@@ -180,7 +210,8 @@ async function rename(session: Session, call: Call, oid: string, to: string): Pr
     try {
       await session.transaction(async () => {
         const name = await nameOf(session, 'pg_database', oid)
-        if (name !== undefined && name !== to) await session.query(`ALTER DATABASE ${ident(name)} RENAME TO ${ident(to)}`)
+        if (name !== undefined && name !== to)
+          await session.query(`ALTER DATABASE ${ident(name)} RENAME TO ${ident(to)}`)
         if (name !== undefined) await assertSame(session, 'pg_database', oid, to)
       })
       return

@@ -85,9 +85,16 @@ export function classify(error: unknown, what: string, signal?: AbortSignal): Ri
         : /timeout/i.test(message)
           ? 'Timeout'
           : 'Internal'
-  return new RingfenceError(/due to connection timeout/.test(message) ? 'Timeout' : code, `${what}: ${message}`, {}, error)
+  return new RingfenceError(
+    /due to connection timeout/.test(message) ? 'Timeout' : code,
+    `${what}: ${message}`,
+    {},
+    error,
+  )
 }
 
 /** True where the server may have done the work although no answer came: nothing may be concluded from the error. */
 export const outcomeUnknown = (error: RingfenceError): boolean =>
-  sqlState(error) === undefined || sqlState(error)?.startsWith('57P') === true || sqlState(error)?.startsWith('08') === true
+  sqlState(error) === undefined ||
+  sqlState(error)?.startsWith('57P') === true ||
+  sqlState(error)?.startsWith('08') === true

@@ -14,7 +14,9 @@ export interface GrantsSpec {
   readonly login: string
   /** By grantee; PUBLIC is not among them. A `*` behind a privilege would let it be passed on. */
   readonly privileges: { readonly [grantee: string]: readonly string[] }
-  readonly schemas: { readonly [schema: string]: { readonly owner: string; readonly publicPrivileges: readonly string[] } }
+  readonly schemas: {
+    readonly [schema: string]: { readonly owner: string; readonly publicPrivileges: readonly string[] }
+  }
   /** What PUBLIC gets on objects that these roles make later, by kind: nothing. */
   readonly futurePublic: { readonly [role: string]: { readonly [kind: string]: readonly string[] } }
 }
@@ -32,8 +34,12 @@ export function grantsState(spec: GrantsSpec, database: DatabaseRow, inside: Ins
     owner: database.owner,
     login: spec.login,
     privileges: byGrantee(database.grants, database.owner),
-    schemas: Object.fromEntries(schemas.map(({ name, owner, grants }) => [name, { owner, publicPrivileges: publicPrivileges(grants) }])),
-    futurePublic: Object.fromEntries(Object.keys(spec.futurePublic).map((role) => [role, inside.futurePublic[role] ?? {}])),
+    schemas: Object.fromEntries(
+      schemas.map(({ name, owner, grants }) => [name, { owner, publicPrivileges: publicPrivileges(grants) }]),
+    ),
+    futurePublic: Object.fromEntries(
+      Object.keys(spec.futurePublic).map((role) => [role, inside.futurePublic[role] ?? {}]),
+    ),
     mark: markState(grantsMark(spec, inside)),
     insideReadAt: new Date(inside.readAtMs).toISOString(),
   } as JsonObject

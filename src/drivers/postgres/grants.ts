@@ -13,7 +13,19 @@ import { grantsMark, grantsState, markedSchema, type GrantsSpec } from './grants
 import { defaultKinds, readInside, type InsideCache, type InsideFacts } from './inside.ts'
 import { markOwner, markText } from './mark.ts'
 import { ident, literal } from './quote.ts'
-import { assertNoSuccessor, assertSame, creating, endSessions, fieldDrift, idOf, isOurs, nameOf, observing, oidsOf, type Server } from './server.ts'
+import {
+  assertNoSuccessor,
+  assertSame,
+  creating,
+  endSessions,
+  fieldDrift,
+  idOf,
+  isOurs,
+  nameOf,
+  observing,
+  oidsOf,
+  type Server,
+} from './server.ts'
 
 const specOf = (resource: Resource): GrantsSpec => resource.spec as unknown as GrantsSpec
 
@@ -23,7 +35,12 @@ interface Pair {
 }
 
 export function createGrantsDriver(server: Server, cache: InsideCache): Driver {
-  const owned = async (call: Call, spec: GrantsSpec, { database, login }: Pair, inside: InsideFacts): Promise<Owned> => ({
+  const owned = async (
+    call: Call,
+    spec: GrantsSpec,
+    { database, login }: Pair,
+    inside: InsideFacts,
+  ): Promise<Owned> => ({
     status: 'owned',
     id: idOf(await server.catalog.system(call), database.oid, login.oid),
     state: grantsState(spec, database, inside),
@@ -49,13 +66,23 @@ export function createGrantsDriver(server: Server, cache: InsideCache): Driver {
         const inside = await cache.get(database, rolesOf(spec), call)
         const mark = grantsMark(spec, inside)
         if (known || isOurs(call, id, mark)) return owned(call, spec, pair, inside)
-        return { status: 'foreign', id, state: grantsState(spec, database, inside), ...(mark === undefined ? {} : { owner: mark.tenant }) }
+        return {
+          status: 'foreign',
+          id,
+          state: grantsState(spec, database, inside),
+          ...(mark === undefined ? {} : { owner: mark.tenant }),
+        }
       }),
     create: async (resource, call) => {
       const spec = specOf(resource)
       const pair = await find(server, spec, { ...call, fresh: true })
-      if (pair === undefined) throw new RingfenceError('Waiting', `grants on ${spec.database}: the database or the login ${spec.login} is not there yet`)
-      if (pair.database.grants.some((grant) => grant.grantee === spec.login)) throw new RingfenceError('AlreadyExists', `${spec.login} has grants on ${spec.database} already`)
+      if (pair === undefined)
+        throw new RingfenceError(
+          'Waiting',
+          `grants on ${spec.database}: the database or the login ${spec.login} is not there yet`,
+        )
+      if (pair.database.grants.some((grant) => grant.grantee === spec.login))
+        throw new RingfenceError('AlreadyExists', `${spec.login} has grants on ${spec.database} already`)
       const made = await write(server, cache, resource, pair, call)
       return made === 'unknown' ? made : owned(call, spec, { ...pair, database: made.database }, made.inside)
     },
@@ -63,7 +90,8 @@ export function createGrantsDriver(server: Server, cache: InsideCache): Driver {
       const spec = specOf(resource)
       const pair = await seenPair(server, spec, seen, call)
       const made = await write(server, cache, resource, pair, call)
-      if (made === 'unknown') throw new RingfenceError('Unreachable', `update the grants on ${spec.database}: the answer was lost`)
+      if (made === 'unknown')
+        throw new RingfenceError('Unreachable', `update the grants on ${spec.database}: the answer was lost`)
       return owned(call, spec, { ...pair, database: made.database }, made.inside)
     },
     remove: (resource, seen, call) => remove(server, cache, specOf(resource), seen, call),
@@ -80,7 +108,10 @@ async function seenPair(server: Server, spec: GrantsSpec, seen: Owned, call: Cal
   const pair = await find(server, spec, { ...call, fresh: true })
   const [databaseOid, loginOid] = oidsOf(await server.catalog.system(call), seen.id) ?? []
   if (pair === undefined || pair.database.oid !== databaseOid || pair.login.oid !== loginOid) {
-    throw new RingfenceError('Conflict', `grants on ${spec.database}: the database or the login is another one by now; nothing was changed`)
+    throw new RingfenceError(
+      'Conflict',
+      `grants on ${spec.database}: the database or the login is another one by now; nothing was changed`,
+    )
   }
   return pair
 }
@@ -98,23 +129,34 @@ async function holdsAnything(server: Server, call: Call, { database, login }: Pa
 }
 
 /** One transaction inside the database: the doors first, the way in last. */
-async function write(server: Server, cache: InsideCache, resource: Resource, { database, login }: Pair, call: Call): Promise<{ database: DatabaseRow; inside: InsideFacts } | 'unknown'> {
+async function write(
+  server: Server,
+  cache: InsideCache,
+  resource: Resource,
+  { database, login }: Pair,
+  call: Call,
+): Promise<{ database: DatabaseRow; inside: InsideFacts } | 'unknown'> {
   const spec = specOf(resource)
   server.catalog.databases.doubt(spec.database)
   cache.forget(database.oid)
   try {
-    const made = await creating(insideOf(server, spec.database), `write the grants on ${spec.database}`, call, (session) =>
-      session.transaction(async () => {
-        await shutInside(session, spec, await readInside(session, server.now, Object.keys(spec.futurePublic)))
-        const marked = markedSchema(spec)
-        if (marked !== undefined) await session.query(`COMMENT ON SCHEMA ${ident(marked)} IS ${literal(markText(resource, call.key))}`)
-        await matchPrivileges(session, spec, database)
-        await assertSame(session, 'pg_database', database.oid, spec.database)
-        await assertSame(session, 'pg_roles', login.oid, spec.login)
-        const [row] = await readDatabases(session, { by: 'oid', value: database.oid })
-        if (row === undefined) throw new RingfenceError('Conflict', `database ${spec.database} went away meanwhile`)
-        return { database: row, inside: await readInside(session, server.now, Object.keys(spec.futurePublic)) }
-      }),
+    const made = await creating(
+      insideOf(server, spec.database),
+      `write the grants on ${spec.database}`,
+      call,
+      (session) =>
+        session.transaction(async () => {
+          await shutInside(session, spec, await readInside(session, server.now, Object.keys(spec.futurePublic)))
+          const marked = markedSchema(spec)
+          if (marked !== undefined)
+            await session.query(`COMMENT ON SCHEMA ${ident(marked)} IS ${literal(markText(resource, call.key))}`)
+          await matchPrivileges(session, spec, database)
+          await assertSame(session, 'pg_database', database.oid, spec.database)
+          await assertSame(session, 'pg_roles', login.oid, spec.login)
+          const [row] = await readDatabases(session, { by: 'oid', value: database.oid })
+          if (row === undefined) throw new RingfenceError('Conflict', `database ${spec.database} went away meanwhile`)
+          return { database: row, inside: await readInside(session, server.now, Object.keys(spec.futurePublic)) }
+        }),
     )
     if (made !== 'unknown') cache.store(database.oid, made.inside)
     return made
@@ -126,15 +168,24 @@ async function write(server: Server, cache: InsideCache, resource: Resource, { d
 /** The same server, with its calls going into one of its databases. */
 const insideOf = (server: Server, database: string): Server => ({
   ...server,
-  connections: { ...server.connections, run: (what, limits, work) => server.connections.inside(database, what, limits, work) },
+  connections: {
+    ...server.connections,
+    run: (what, limits, work) => server.connections.inside(database, what, limits, work),
+  },
 })
 
 async function shutInside(session: Session, spec: GrantsSpec, inside: InsideFacts): Promise<void> {
   for (const [name, wanted] of Object.entries(spec.schemas)) {
     const found = inside.schemas.find((schema) => schema.name === name)
     if (found === undefined) await session.query(`CREATE SCHEMA ${ident(name)} AUTHORIZATION ${ident(wanted.owner)}`)
-    else if (found.owner !== wanted.owner) await session.query(`ALTER SCHEMA ${ident(name)} OWNER TO ${ident(wanted.owner)}`)
-    await revokeFromPublic(session, `SCHEMA ${ident(name)}`, found?.grants.map((grant) => (grant.grantor === found.owner ? { ...grant, grantor: wanted.owner } : grant)) ?? [], wanted.owner)
+    else if (found.owner !== wanted.owner)
+      await session.query(`ALTER SCHEMA ${ident(name)} OWNER TO ${ident(wanted.owner)}`)
+    await revokeFromPublic(
+      session,
+      `SCHEMA ${ident(name)}`,
+      found?.grants.map((grant) => (grant.grantor === found.owner ? { ...grant, grantor: wanted.owner } : grant)) ?? [],
+      wanted.owner,
+    )
   }
   for (const role of Object.keys(spec.futurePublic)) {
     const scopes = await session.query<{ schema: string; kind: keyof typeof defaultKinds }>(
@@ -143,9 +194,14 @@ async function shutInside(session: Session, spec: GrantsSpec, inside: InsideFact
       [role],
     )
     const present = new Set(Object.keys(inside.futurePublic[role] ?? {}))
-    for (const kind of present) await session.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${ident(role)} REVOKE ALL ON ${kind.toUpperCase()} FROM PUBLIC CASCADE`)
+    for (const kind of present)
+      await session.query(
+        `ALTER DEFAULT PRIVILEGES FOR ROLE ${ident(role)} REVOKE ALL ON ${kind.toUpperCase()} FROM PUBLIC CASCADE`,
+      )
     for (const { schema, kind } of scopes) {
-      await session.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${ident(role)} IN SCHEMA ${ident(schema)} REVOKE ALL ON ${defaultKinds[kind].toUpperCase()} FROM PUBLIC CASCADE`)
+      await session.query(
+        `ALTER DEFAULT PRIVILEGES FOR ROLE ${ident(role)} IN SCHEMA ${ident(schema)} REVOKE ALL ON ${defaultKinds[kind].toUpperCase()} FROM PUBLIC CASCADE`,
+      )
     }
   }
 }
@@ -153,15 +209,19 @@ async function shutInside(session: Session, spec: GrantsSpec, inside: InsideFact
 async function matchPrivileges(session: Session, spec: GrantsSpec, database: DatabaseRow): Promise<void> {
   const target = `DATABASE ${ident(spec.database)}`
   await revokeFromPublic(session, target, database.grants, database.owner)
-  const grantees = new Set(database.grants.map((grant) => grant.grantee).filter((grantee) => grantee !== '' && grantee !== '?'))
+  const grantees = new Set(
+    database.grants.map((grant) => grant.grantee).filter((grantee) => grantee !== '' && grantee !== '?'),
+  )
   for (const grantee of grantees) await session.query(`REVOKE ALL ON ${target} FROM ${ident(grantee)} CASCADE`)
   for (const [grantee, privileges] of Object.entries(spec.privileges)) {
-    if (privileges.length > 0) await session.query(`GRANT ${privileges.map(privilegeWord).join(', ')} ON ${target} TO ${ident(grantee)}`)
+    if (privileges.length > 0)
+      await session.query(`GRANT ${privileges.map(privilegeWord).join(', ')} ON ${target} TO ${ident(grantee)}`)
   }
 }
 
 function privilegeWord(privilege: string): string {
-  if (!['CONNECT', 'CREATE', 'TEMPORARY'].includes(privilege)) throw new RingfenceError('Rejected', `"${privilege}" is not a privilege on databases`)
+  if (!['CONNECT', 'CREATE', 'TEMPORARY'].includes(privilege))
+    throw new RingfenceError('Rejected', `"${privilege}" is not a privilege on databases`)
   return privilege
 }
 
@@ -169,13 +229,17 @@ function privilegeWord(privilege: string): string {
 async function remove(server: Server, cache: InsideCache, spec: GrantsSpec, seen: Owned, call: Call): Promise<void> {
   const what = `remove the grants on ${spec.database}`
   const [databaseOid, loginOid] = oidsOf(await server.catalog.system(call), seen.id) ?? []
-  if (databaseOid === undefined || loginOid === undefined) throw new RingfenceError('Conflict', `${what}: ${seen.id} is not of this server`)
+  if (databaseOid === undefined || loginOid === undefined)
+    throw new RingfenceError('Conflict', `${what}: ${seen.id} is not of this server`)
   server.catalog.databases.doubt(spec.database)
   cache.forget(databaseOid)
   try {
     const names = await server.connections.run(what, call, async (session) => {
       const found = await session.transaction(async () => {
-        const [database, login] = [await nameOf(session, 'pg_database', databaseOid), await nameOf(session, 'pg_roles', loginOid)]
+        const [database, login] = [
+          await nameOf(session, 'pg_database', databaseOid),
+          await nameOf(session, 'pg_roles', loginOid),
+        ]
         if (database === undefined) await assertNoSuccessor(session, 'pg_database', spec.database)
         if (login === undefined) await assertNoSuccessor(session, 'pg_roles', spec.login)
         if (database === undefined || login === undefined) return undefined

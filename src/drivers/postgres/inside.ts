@@ -25,7 +25,14 @@ export interface InsideFacts {
 
 /** The kinds of `pg_default_acl.defaclobjtype` that PUBLIC gets something on when nobody said otherwise (5.8). */
 const builtin: { readonly [kind: string]: readonly string[] } = { functions: ['EXECUTE'], types: ['USAGE'] }
-export const defaultKinds = { r: 'tables', S: 'sequences', f: 'functions', T: 'types', n: 'schemas', L: 'large objects' } as const
+export const defaultKinds = {
+  r: 'tables',
+  S: 'sequences',
+  f: 'functions',
+  T: 'types',
+  n: 'schemas',
+  L: 'large objects',
+} as const
 
 export async function readInside(session: Session, now: () => number, roles: readonly string[]): Promise<InsideFacts> {
   const readAtMs = now()
@@ -61,7 +68,11 @@ export async function readInside(session: Session, now: () => number, roles: rea
 
 /** Facts by database oid. Ages are spread, so that a start does not read all databases again in one later moment. */
 export interface InsideCache {
-  get(database: { readonly oid: string; readonly name: string }, roles: readonly string[], call: FreshLimits): Promise<InsideFacts>
+  get(
+    database: { readonly oid: string; readonly name: string },
+    roles: readonly string[],
+    call: FreshLimits,
+  ): Promise<InsideFacts>
   store(oid: string, facts: InsideFacts): void
   forget(oid: string): void
 }
@@ -78,7 +89,12 @@ export function createInsideCache(server: Server): InsideCache {
       const entry = kept.get(database.oid)
       const covers = entry !== undefined && roles.every((role) => Object.hasOwn(entry.facts.futurePublic, role))
       if (covers && call.fresh !== true && server.now() < entry.staleAtMs) return entry.facts
-      const facts = await server.connections.inside(database.name, `look into database ${database.name}`, call, (session) => readInside(session, server.now, roles))
+      const facts = await server.connections.inside(
+        database.name,
+        `look into database ${database.name}`,
+        call,
+        (session) => readInside(session, server.now, roles),
+      )
       store(database.oid, facts)
       return facts
     },

@@ -25,7 +25,10 @@ export function parseMark(comment: string | null | undefined): Mark | undefined 
 }
 
 /** The part of the mark that must stay true for the life of the object; the key only says who made it. */
-export const markState = (mark: Mark | undefined): Json => (mark === undefined ? null : { tenant: mark.tenant, uid: mark.uid })
+export const markState = (mark: Mark | undefined): Json =>
+  mark === undefined ? null : { tenant: mark.tenant, uid: mark.uid }
 
 export const markOwner = (resource: Resource): { tenant: string; uid: string } =>
-  resource.owner === 'platform' ? { tenant: 'platform', uid: '-' } : { tenant: resource.owner.name, uid: resource.owner.uid }
+  resource.owner === 'platform'
+    ? { tenant: 'platform', uid: '-' }
+    : { tenant: resource.owner.name, uid: resource.owner.uid }

@@ -10,14 +10,18 @@ const maxNameBytes = 63
 /** A delimited identifier (manual, 4.1.1). Throws `Rejected` for what PostgreSQL cannot hold unchanged. */
 export function ident(name: string): string {
   if (name === '' || name.includes('\0') || Buffer.byteLength(name) > maxNameBytes || !name.isWellFormed()) {
-    throw new RingfenceError('Rejected', `"${name.slice(0, 80)}" cannot be a PostgreSQL name: 1 to ${maxNameBytes} bytes, no NUL`)
+    throw new RingfenceError(
+      'Rejected',
+      `"${name.slice(0, 80)}" cannot be a PostgreSQL name: 1 to ${maxNameBytes} bytes, no NUL`,
+    )
   }
   return `"${name.replaceAll('"', '""')}"`
 }
 
 /** A string literal; the escape form is used as soon as there is a backslash, whatever standard_conforming_strings says. */
 export function literal(text: string): string {
-  if (text.includes('\0') || !text.isWellFormed()) throw new RingfenceError('Rejected', 'a PostgreSQL text holds no NUL and no lone surrogate')
+  if (text.includes('\0') || !text.isWellFormed())
+    throw new RingfenceError('Rejected', 'a PostgreSQL text holds no NUL and no lone surrogate')
   const quoted = `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`
   return text.includes('\\') ? ` E${quoted}` : quoted
 }

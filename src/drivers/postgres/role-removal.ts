@@ -24,20 +24,30 @@ export async function dropRole(server: Server, resource: Resource, seen: Owned, 
   if (name === undefined) return
   for (const database of await dependents(server, what, call, oid)) {
     if (database.owns && spec.heir === null) {
-      throw new RingfenceError('Guarded', `${what}: it still owns objects in database ${database.name}; give them to another role first`, { database: database.name })
+      throw new RingfenceError(
+        'Guarded',
+        `${what}: it still owns objects in database ${database.name}; give them to another role first`,
+        { database: database.name },
+      )
     }
-    await server.connections.inside(database.name, `${what}: release what it holds in ${database.name}`, call, (session) =>
-      session.transaction(async () => {
-        if (database.owns && spec.heir !== null) await session.query(`REASSIGN OWNED BY ${ident(name)} TO ${ident(spec.heir)}`)
-        await session.query(`DROP OWNED BY ${ident(name)}`)
-        await assertSame(session, 'pg_roles', oid, name)
-      }),
+    await server.connections.inside(
+      database.name,
+      `${what}: release what it holds in ${database.name}`,
+      call,
+      (session) =>
+        session.transaction(async () => {
+          if (database.owns && spec.heir !== null)
+            await session.query(`REASSIGN OWNED BY ${ident(name)} TO ${ident(spec.heir)}`)
+          await session.query(`DROP OWNED BY ${ident(name)}`)
+          await assertSame(session, 'pg_roles', oid, name)
+        }),
     )
   }
   await server.connections.run(what, call, (session) =>
     session.transaction(async () => {
       await session.query(`DROP ROLE IF EXISTS ${ident(name)}`)
-      if ((await nameOf(session, 'pg_roles', oid)) !== undefined) throw new RingfenceError('Conflict', `${what}: the name is another role's by now; nothing was dropped`)
+      if ((await nameOf(session, 'pg_roles', oid)) !== undefined)
+        throw new RingfenceError('Conflict', `${what}: the name is another role's by now; nothing was dropped`)
     }),
   )
 }

@@ -33,10 +33,14 @@ export interface RoleSpec {
 /** The fields that are compared; `heir` is an instruction for the removal only. */
 export const comparedSpec = (spec: JsonObject): JsonObject => {
   const { heir: _, settings, ...rest } = spec as unknown as RoleSpec
-  return { ...rest, settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, storedSetting(value)])) } as JsonObject
+  return {
+    ...rest,
+    settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, storedSetting(value)])),
+  } as JsonObject
 }
 
-const storedSetting = (value: string | readonly string[]): string => (typeof value === 'string' ? value : value.map(listElement).join(', '))
+const storedSetting = (value: string | readonly string[]): string =>
+  typeof value === 'string' ? value : value.map(listElement).join(', ')
 
 /** `self` is the control plane's own role: on PostgreSQL 16 and later it may have to be a member of roles that it made. */
 export function roleState(row: RoleRow, self: string): JsonObject {
@@ -74,16 +78,24 @@ const attributes = [
 
 /** The attributes of `spec` that differ from `state`, as an ALTER ROLE option list; all of them without a state. */
 export function attributeClauses(spec: RoleSpec, state: JsonObject | undefined): readonly string[] {
-  const clauses: string[] = attributes.filter(([field]) => state?.[field] !== spec[field]).map(([field, word]) => (spec[field] ? word : `NO${word}`))
-  if (state?.['connectionLimit'] !== spec.connectionLimit) clauses.push(`CONNECTION LIMIT ${Math.trunc(spec.connectionLimit)}`)
+  const clauses: string[] = attributes
+    .filter(([field]) => state?.[field] !== spec[field])
+    .map(([field, word]) => (spec[field] ? word : `NO${word}`))
+  if (state?.['connectionLimit'] !== spec.connectionLimit)
+    clauses.push(`CONNECTION LIMIT ${Math.trunc(spec.connectionLimit)}`)
   if (state !== undefined && state['validUntil'] !== null) clauses.push(`VALID UNTIL 'infinity'`)
   return clauses
 }
 
 /** Statements that make the settings of a role exactly `wanted`. */
-export function settingStatements(role: string, wanted: RoleSpec['settings'], present: { readonly [name: string]: string }): readonly string[] {
+export function settingStatements(
+  role: string,
+  wanted: RoleSpec['settings'],
+  present: { readonly [name: string]: string },
+): readonly string[] {
   const statements: string[] = []
-  for (const name of Object.keys(present)) if (!Object.hasOwn(wanted, name)) statements.push(`ALTER ROLE ${ident(role)} RESET ${settingName(name)}`)
+  for (const name of Object.keys(present))
+    if (!Object.hasOwn(wanted, name)) statements.push(`ALTER ROLE ${ident(role)} RESET ${settingName(name)}`)
   for (const [name, value] of Object.entries(wanted)) {
     if (present[name] === storedSetting(value)) continue
     const text = typeof value === 'string' ? literal(value) : value.map(literal).join(', ')
@@ -94,6 +106,7 @@ export function settingStatements(role: string, wanted: RoleSpec['settings'], pr
 
 /** A parameter name, with a class before the dot for extensions' ones. */
 function settingName(name: string): string {
-  if (!/^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*$/.test(name)) throw new RingfenceError('Rejected', `"${name}" is not the name of a setting`)
+  if (!/^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*$/.test(name))
+    throw new RingfenceError('Rejected', `"${name}" is not the name of a setting`)
   return name.split('.').map(ident).join('.')
 }

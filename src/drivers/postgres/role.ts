@@ -13,7 +13,19 @@ import { ident, literal } from './quote.ts'
 import { dropRole } from './role-removal.ts'
 import { attributeClauses, comparedSpec, roleState, settingStatements, type RoleSpec } from './role-spec.ts'
 import { scramVerifier } from './scram.ts'
-import { assertSame, creating, endSessions, fieldDrift, idOf, isOurs, nameOf, observing, oidsOf, record, type Server } from './server.ts'
+import {
+  assertSame,
+  creating,
+  endSessions,
+  fieldDrift,
+  idOf,
+  isOurs,
+  nameOf,
+  observing,
+  oidsOf,
+  record,
+  type Server,
+} from './server.ts'
 
 /** The slot of a login's password. */
 export const passwordSlot = 'password'
@@ -32,7 +44,8 @@ export function createRoleDriver(server: Server): Driver {
   })
   return {
     fencing: 'conditional',
-    observe: (resource, call) => observing(`observe role ${resource.externalName}`, call, () => observe(server, resource, call, owned)),
+    observe: (resource, call) =>
+      observing(`observe role ${resource.externalName}`, call, () => observe(server, resource, call, owned)),
     diff: (resource, state) => fieldDrift({ ...comparedSpec(resource.spec), mark: markOwner(resource) }, state),
     create: (resource, call) =>
       doubting(server, resource, async () => {
@@ -42,12 +55,18 @@ export function createRoleDriver(server: Server): Driver {
         )
         return made === 'unknown' ? made : await owned(call, made)
       }),
-    update: (resource, seen, _drift, call) => doubting(server, resource, async () => owned(call, await change(server, resource, seen, call))),
+    update: (resource, seen, _drift, call) =>
+      doubting(server, resource, async () => owned(call, await change(server, resource, seen, call))),
     remove: (resource, seen, call) => doubting(server, resource, () => dropRole(server, resource, seen, call)),
   }
 }
 
-async function observe(server: Server, resource: Resource, call: Call, owned: (call: Call, row: RoleRow) => Promise<Owned>): Promise<Observation> {
+async function observe(
+  server: Server,
+  resource: Resource,
+  call: Call,
+  owned: (call: Call, row: RoleRow) => Promise<Owned>,
+): Promise<Observation> {
   const { name } = specOf(resource)
   const system = await server.catalog.system(call)
   const [knownOid] = oidsOf(system, call.knownId) ?? []
@@ -57,7 +76,12 @@ async function observe(server: Server, resource: Resource, call: Call, owned: (c
   if (row === undefined) return { status: 'absent' }
   const mark = parseMark(row.comment)
   if (isOurs(call, idOf(system, row.oid), mark)) return owned(call, row)
-  return { status: 'foreign', id: idOf(system, row.oid), state: roleState(row, server.access.user), ...(mark === undefined ? {} : { owner: mark.tenant }) }
+  return {
+    status: 'foreign',
+    id: idOf(system, row.oid),
+    state: roleState(row, server.access.user),
+    ...(mark === undefined ? {} : { owner: mark.tenant }),
+  }
 }
 
 /** Runs a write, with the cached row in doubt from before it begins until a read that began after it ended. */
@@ -76,7 +100,13 @@ const verifierFor = async (call: Call): Promise<string | undefined> => {
   return material === undefined ? undefined : scramVerifier(material.clear)
 }
 
-async function make(session: Session, resource: Resource, call: Call, verifier: string | undefined, self: string): Promise<RoleRow> {
+async function make(
+  session: Session,
+  resource: Resource,
+  call: Call,
+  verifier: string | undefined,
+  self: string,
+): Promise<RoleRow> {
   const spec = specOf(resource)
   const password = verifier === undefined ? '' : ` PASSWORD ${literal(verifier)}`
   await session.query(`CREATE ROLE ${ident(spec.name)} ${attributeClauses(spec, undefined).join(' ')}${password}`)
@@ -117,18 +147,24 @@ async function change(server: Server, resource: Resource, seen: Owned, call: Cal
 }
 
 async function alter(session: Session, spec: RoleSpec, state: JsonObject, verifier: string | undefined): Promise<void> {
-  const clauses = [...attributeClauses(spec, state), ...(verifier === undefined ? [] : [`PASSWORD ${literal(verifier)}`])]
+  const clauses = [
+    ...attributeClauses(spec, state),
+    ...(verifier === undefined ? [] : [`PASSWORD ${literal(verifier)}`]),
+  ]
   // Without a difference the limit is said again: it locks the row, which COMMENT alone does not.
   if (clauses.length === 0) clauses.push(`CONNECTION LIMIT ${Math.trunc(spec.connectionLimit)}`)
   await session.query(`ALTER ROLE ${ident(spec.name)} ${clauses.join(' ')}`)
-  const present = Object.fromEntries(Object.entries(record(state['settings'])).map(([name, value]) => [name, String(value)]))
+  const present = Object.fromEntries(
+    Object.entries(record(state['settings'])).map(([name, value]) => [name, String(value)]),
+  )
   for (const statement of settingStatements(spec.name, spec.settings, present)) await session.query(statement)
   const elsewhere = await session.query<{ database: string }>(
     `SELECT DISTINCT d.datname::text AS database FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
      JOIN pg_roles r ON r.oid = s.setrole WHERE r.rolname = $1`,
     [spec.name],
   )
-  for (const { database } of elsewhere) await session.query(`ALTER ROLE ${ident(spec.name)} IN DATABASE ${ident(database)} RESET ALL`)
+  for (const { database } of elsewhere)
+    await session.query(`ALTER ROLE ${ident(spec.name)} IN DATABASE ${ident(database)} RESET ALL`)
 }
 
 interface Membership {
@@ -144,14 +180,22 @@ async function matchMemberships(session: Session, spec: RoleSpec, self: string):
      FROM pg_auth_members WHERE $1 IN (pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text)`,
     [spec.name],
   )
-  const version = Number((await session.query<{ v: string }>(`SELECT current_setting('server_version_num') AS v`))[0]?.v)
-  const wanted = (row: Membership) => (row.member === spec.name ? spec.memberOf.includes(row.role) : row.member === self || spec.members.includes(row.member))
+  const version = Number(
+    (await session.query<{ v: string }>(`SELECT current_setting('server_version_num') AS v`))[0]?.v,
+  )
+  const wanted = (row: Membership) =>
+    row.member === spec.name
+      ? spec.memberOf.includes(row.role)
+      : row.member === self || spec.members.includes(row.member)
   for (const row of rows.filter((found) => !wanted(found))) {
     // From 16 on each grantor's grant is a row of its own, and a REVOKE that does not name the grantor may miss it.
     const by = version >= 160_000 ? ` GRANTED BY ${ident(row.grantor)}` : ''
     await session.query(`REVOKE ${ident(row.role)} FROM ${ident(row.member)}${by} CASCADE`)
   }
-  for (const role of spec.memberOf) if (!rows.some((row) => row.role === role && row.member === spec.name)) await session.query(`GRANT ${ident(role)} TO ${ident(spec.name)}`)
-  for (const member of spec.members) if (!rows.some((row) => row.member === member && row.role === spec.name)) await session.query(`GRANT ${ident(spec.name)} TO ${ident(member)}`)
+  for (const role of spec.memberOf)
+    if (!rows.some((row) => row.role === role && row.member === spec.name))
+      await session.query(`GRANT ${ident(role)} TO ${ident(spec.name)}`)
+  for (const member of spec.members)
+    if (!rows.some((row) => row.member === member && row.role === spec.name))
+      await session.query(`GRANT ${ident(spec.name)} TO ${ident(member)}`)
 }
-

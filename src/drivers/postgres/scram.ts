@@ -11,9 +11,14 @@ const derive = promisify(pbkdf2)
 const defaultIterations = 4096
 
 /** The two keys that a server needs to check a client and to show itself to it; neither gives the password. */
-export async function scramKeys(password: string, salt: Buffer, iterations: number): Promise<{ storedKey: string; serverKey: string }> {
+export async function scramKeys(
+  password: string,
+  salt: Buffer,
+  iterations: number,
+): Promise<{ storedKey: string; serverKey: string }> {
   // SASLprep (RFC 4013) is the identity on printable ASCII; our own passwords are made of nothing else.
-  if (!/^[\x20-\x7e]+$/.test(password)) throw new RingfenceError('Rejected', 'a database password must be printable ASCII')
+  if (!/^[\x20-\x7e]+$/.test(password))
+    throw new RingfenceError('Rejected', 'a database password must be printable ASCII')
   const salted = await derive(password, salt, iterations, 32, 'sha256')
   const clientKey = createHmac('sha256', salted).update('Client Key').digest()
   return {
@@ -23,7 +28,11 @@ export async function scramKeys(password: string, salt: Buffer, iterations: numb
 }
 
 /** `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>` with a new random salt. */
-export async function scramVerifier(password: string, iterations = defaultIterations, salt: Buffer = randomBytes(16)): Promise<string> {
+export async function scramVerifier(
+  password: string,
+  iterations = defaultIterations,
+  salt: Buffer = randomBytes(16),
+): Promise<string> {
   const { storedKey, serverKey } = await scramKeys(password, salt, iterations)
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`
 }

@@ -15,7 +15,9 @@ import { fieldDrift, idOf, observing, record, type Server } from './server.ts'
 
 /** By database: what PUBLIC may do to it and to its schema `public` (USAGE apart): nothing. */
 export interface FenceSpec {
-  readonly databases: { readonly [database: string]: { readonly publicPrivileges: readonly []; readonly schemaPublic: readonly [] } }
+  readonly databases: {
+    readonly [database: string]: { readonly publicPrivileges: readonly []; readonly schemaPublic: readonly [] }
+  }
   /** The database that the control plane itself is connected to. */
   readonly ownDatabase: { readonly publicPrivileges: readonly []; readonly schemaPublic: readonly [] }
 }
@@ -60,7 +62,12 @@ export function createServerFenceDriver(server: Server, cache: InsideCache): Dri
     create: (resource, call) => shut(resource, call),
     update: (resource, seen, _drift, call) => assertServer(seen, owned(call, {})).then(() => shut(resource, call)),
     remove: () =>
-      Promise.reject(new RingfenceError('Guarded', 'the fence of the server is not taken down: GRANT CONNECT by hand where a database has to be open to all')),
+      Promise.reject(
+        new RingfenceError(
+          'Guarded',
+          'the fence of the server is not taken down: GRANT CONNECT by hand where a database has to be open to all',
+        ),
+      ),
   }
 }
 
@@ -68,13 +75,18 @@ async function assertServer(seen: Owned, here: Promise<Owned>): Promise<void> {
   if (seen.id !== (await here).id) throw new RingfenceError('Conflict', `${seen.id} is the fence of another server`)
 }
 
-const doorState = (row: DatabaseRow, schema: readonly string[]): JsonObject => ({ publicPrivileges: [...publicPrivileges(row.grants)], schemaPublic: [...schema] })
+const doorState = (row: DatabaseRow, schema: readonly string[]): JsonObject => ({
+  publicPrivileges: [...publicPrivileges(row.grants)],
+  schemaPublic: [...schema],
+})
 
 /** What PUBLIC may do with the schema `public` besides looking into it. */
 async function schemaPublic(cache: InsideCache, row: DatabaseRow, call: Call): Promise<readonly string[]> {
   if (!row.allowConnections) return []
   const inside = await cache.get(row, [], call)
-  return publicPrivileges(inside.schemas.find(({ name }) => name === 'public')?.grants ?? []).filter((privilege) => privilege !== 'USAGE')
+  return publicPrivileges(inside.schemas.find(({ name }) => name === 'public')?.grants ?? []).filter(
+    (privilege) => privilege !== 'USAGE',
+  )
 }
 
 async function shutOne(server: Server, cache: InsideCache, name: string, call: Call): Promise<void> {
@@ -95,6 +107,7 @@ async function shutOne(server: Server, cache: InsideCache, name: string, call: C
   await server.connections.inside(name, what, call, async (session) => {
     const inside = await readInside(session, server.now, [])
     const schema = inside.schemas.find((found) => found.name === 'public')
-    if (schema !== undefined && publicPrivileges(schema.grants).includes('CREATE')) await session.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC CASCADE')
+    if (schema !== undefined && publicPrivileges(schema.grants).includes('CREATE'))
+      await session.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC CASCADE')
   })
 }

@@ -48,14 +48,24 @@ export async function observing(what: string, call: Call, look: () => Promise<Ob
 export function fieldDrift(spec: JsonObject, state: JsonObject, refused: ReadonlySet<string> = new Set()): Drift[] {
   return Object.keys(spec)
     .filter((field) => !jsonEqual(spec[field], state[field]))
-    .map((field) => ({ path: pointer([field]), from: state[field], to: spec[field], how: refused.has(field) ? 'refuse' : 'update' }))
+    .map((field) => ({
+      path: pointer([field]),
+      from: state[field],
+      to: spec[field],
+      how: refused.has(field) ? 'refuse' : 'update',
+    }))
 }
 
 /**
  * Runs a create. A failure that leaves open whether the server carried it out answers `unknown`, so that the journal
  * stays open and the next pass looks; a refusal is thrown.
  */
-export async function creating<T>(server: Server, what: string, call: Limits, work: (session: Session) => Promise<T>): Promise<T | 'unknown'> {
+export async function creating<T>(
+  server: Server,
+  what: string,
+  call: Limits,
+  work: (session: Session) => Promise<T>,
+): Promise<T | 'unknown'> {
   let begun: Session | undefined
   try {
     return await server.connections.run(what, call, (session) => {
@@ -64,7 +74,8 @@ export async function creating<T>(server: Server, what: string, call: Limits, wo
     })
   } catch (error) {
     const known = classify(error, what, call.signal)
-    if (begun?.sent === true && (outcomeUnknown(known) || known.code === 'Timeout' || known.code === 'Aborted')) return 'unknown'
+    if (begun?.sent === true && (outcomeUnknown(known) || known.code === 'Timeout' || known.code === 'Aborted'))
+      return 'unknown'
     throw known
   }
 }
@@ -73,30 +84,57 @@ export async function creating<T>(server: Server, what: string, call: Limits, wo
  * Asserts, inside the transaction that changed it, that a name still stands for the oid that was meant. The change
  * itself has locked the row, so nobody can swap it before the commit; a wrong one is rolled back.
  */
-export async function assertSame(session: Session, catalog: 'pg_roles' | 'pg_database', oid: string, name: string): Promise<void> {
+export async function assertSame(
+  session: Session,
+  catalog: 'pg_roles' | 'pg_database',
+  oid: string,
+  name: string,
+): Promise<void> {
   const column = catalog === 'pg_roles' ? 'rolname' : 'datname'
-  const rows = await session.query<{ oid: string }>(`SELECT oid::text AS oid FROM ${catalog} WHERE ${column} = $1`, [name])
-  if (rows[0]?.oid !== oid) throw new RingfenceError('Conflict', `"${name}" is another object by now (oid ${rows[0]?.oid ?? 'none'}, not ${oid}); nothing was changed`)
+  const rows = await session.query<{ oid: string }>(`SELECT oid::text AS oid FROM ${catalog} WHERE ${column} = $1`, [
+    name,
+  ])
+  if (rows[0]?.oid !== oid)
+    throw new RingfenceError(
+      'Conflict',
+      `"${name}" is another object by now (oid ${rows[0]?.oid ?? 'none'}, not ${oid}); nothing was changed`,
+    )
 }
 
 /** What is gone needs no removal, unless its name stands for a successor: then the removal was not meant for that one. */
-export async function assertNoSuccessor(session: Session, catalog: 'pg_roles' | 'pg_database', name: string): Promise<void> {
+export async function assertNoSuccessor(
+  session: Session,
+  catalog: 'pg_roles' | 'pg_database',
+  name: string,
+): Promise<void> {
   const column = catalog === 'pg_roles' ? 'rolname' : 'datname'
   const rows = await session.query(`SELECT 1 FROM ${catalog} WHERE ${column} = $1`, [name])
   if (rows.length > 0) throw new RingfenceError('Conflict', `"${name}" is another object by now; nothing was removed`)
 }
 
 /** The name that an oid has now. */
-export async function nameOf(session: Session, catalog: 'pg_roles' | 'pg_database', oid: string): Promise<string | undefined> {
+export async function nameOf(
+  session: Session,
+  catalog: 'pg_roles' | 'pg_database',
+  oid: string,
+): Promise<string | undefined> {
   const column = catalog === 'pg_roles' ? 'rolname' : 'datname'
-  return (await session.query<{ name: string }>(`SELECT ${column}::text AS name FROM ${catalog} WHERE oid = $1::text::oid`, [oid]))[0]?.name
+  return (
+    await session.query<{ name: string }>(`SELECT ${column}::text AS name FROM ${catalog} WHERE oid = $1::text::oid`, [
+      oid,
+    ])
+  )[0]?.name
 }
 
 /**
  * Ends every session of a role, or in a database, or of the one in the other, and waits until they are gone: neither
  * REVOKE nor NOLOGIN touches a session that is there. Throws `Timeout` when some outlive the deadline.
  */
-export async function endSessions(session: Session, call: Limits, target: { readonly role?: string; readonly database?: string }): Promise<void> {
+export async function endSessions(
+  session: Session,
+  call: Limits,
+  target: { readonly role?: string; readonly database?: string },
+): Promise<void> {
   for (;;) {
     const rows = await session.query(
       `SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
@@ -110,4 +148,5 @@ export async function endSessions(session: Session, call: Limits, target: { read
 }
 
 export const strings = (value: Json | undefined): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
-export const record = (value: Json | undefined): JsonObject => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {})
+export const record = (value: Json | undefined): JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}

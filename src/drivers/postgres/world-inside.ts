@@ -20,9 +20,34 @@ interface ObjectQuery {
 }
 
 const queries: readonly ObjectQuery[] = [
-  { type: 'schema', catalog: 'pg_namespace', prefix: 'nsp', acl: 'nspacl', name: 'o.nspname', schema: null, filter: `o.nspname !~ '^pg_(toast|temp)'`, always: `o.nspname = 'public'` },
-  { type: 'table', catalog: 'pg_class', prefix: 'rel', acl: 'relacl', name: 'o.relname', schema: 'o.relnamespace', filter: `o.relkind IN ('r', 'p', 'f', 'v', 'm')` },
-  { type: 'sequence', catalog: 'pg_class', prefix: 'rel', acl: 'relacl', name: 'o.relname', schema: 'o.relnamespace', filter: `o.relkind = 'S'` },
+  {
+    type: 'schema',
+    catalog: 'pg_namespace',
+    prefix: 'nsp',
+    acl: 'nspacl',
+    name: 'o.nspname',
+    schema: null,
+    filter: `o.nspname !~ '^pg_(toast|temp)'`,
+    always: `o.nspname = 'public'`,
+  },
+  {
+    type: 'table',
+    catalog: 'pg_class',
+    prefix: 'rel',
+    acl: 'relacl',
+    name: 'o.relname',
+    schema: 'o.relnamespace',
+    filter: `o.relkind IN ('r', 'p', 'f', 'v', 'm')`,
+  },
+  {
+    type: 'sequence',
+    catalog: 'pg_class',
+    prefix: 'rel',
+    acl: 'relacl',
+    name: 'o.relname',
+    schema: 'o.relnamespace',
+    filter: `o.relkind = 'S'`,
+  },
   {
     type: 'function',
     catalog: 'pg_proc',
@@ -32,11 +57,48 @@ const queries: readonly ObjectQuery[] = [
     schema: 'o.pronamespace',
     extra: `, o.prosecdef AS "securityDefiner", (SELECT l.lanname::text FROM pg_language l WHERE l.oid = o.prolang) AS language`,
   },
-  { type: 'type', catalog: 'pg_type', prefix: 'typ', acl: 'typacl', name: 'o.typname', schema: 'o.typnamespace', filter: `o.typelem = 0 AND (o.typrelid = 0 OR EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))` },
-  { type: 'language', catalog: 'pg_language', prefix: 'lan', acl: 'lanacl', name: `o.lanname || CASE WHEN o.lanpltrusted THEN '' ELSE ' (untrusted)' END`, schema: null, always: 'true' },
-  { type: 'foreign data wrapper', catalog: 'pg_foreign_data_wrapper', prefix: 'fdw', acl: 'fdwacl', name: 'o.fdwname', schema: null },
-  { type: 'foreign server', catalog: 'pg_foreign_server', prefix: 'srv', acl: 'srvacl', name: 'o.srvname', schema: null },
-  { type: 'large object', catalog: 'pg_largeobject_metadata', prefix: 'lom', acl: 'lomacl', name: 'o.oid', schema: null },
+  {
+    type: 'type',
+    catalog: 'pg_type',
+    prefix: 'typ',
+    acl: 'typacl',
+    name: 'o.typname',
+    schema: 'o.typnamespace',
+    filter: `o.typelem = 0 AND (o.typrelid = 0 OR EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`,
+  },
+  {
+    type: 'language',
+    catalog: 'pg_language',
+    prefix: 'lan',
+    acl: 'lanacl',
+    name: `o.lanname || CASE WHEN o.lanpltrusted THEN '' ELSE ' (untrusted)' END`,
+    schema: null,
+    always: 'true',
+  },
+  {
+    type: 'foreign data wrapper',
+    catalog: 'pg_foreign_data_wrapper',
+    prefix: 'fdw',
+    acl: 'fdwacl',
+    name: 'o.fdwname',
+    schema: null,
+  },
+  {
+    type: 'foreign server',
+    catalog: 'pg_foreign_server',
+    prefix: 'srv',
+    acl: 'srvacl',
+    name: 'o.srvname',
+    schema: null,
+  },
+  {
+    type: 'large object',
+    catalog: 'pg_largeobject_metadata',
+    prefix: 'lom',
+    acl: 'lomacl',
+    name: 'o.oid',
+    schema: null,
+  },
   { type: 'publication', catalog: 'pg_publication', prefix: 'pub', acl: null, name: 'o.pubname', schema: null },
   { type: 'event trigger', catalog: 'pg_event_trigger', prefix: 'evt', acl: null, name: 'o.evtname', schema: null },
 ]
@@ -54,10 +116,14 @@ function objectSql(query: ObjectQuery): string {
   const initial = `i.initprivs::text[]`
   // The bootstrap superuser has oid 10; pg_database_owner (6171) owns schema public from 15 on.
   // initdb makes the information schema after it has noted the first lists: PUBLIC reads it, and that is all.
-  const standard = query.schema === null ? "o.oid = to_regnamespace('information_schema')" : `${query.schema} = to_regnamespace('information_schema')`
+  const standard =
+    query.schema === null
+      ? "o.oid = to_regnamespace('information_schema')"
+      : `${query.schema} = to_regnamespace('information_schema')`
   const widened = `EXISTS (SELECT 1 FROM aclexplode(o.${query.acl}) x WHERE x.grantee NOT IN (0, ${owner}) OR (x.grantee = 0 AND x.privilege_type NOT IN ('SELECT', 'USAGE')))`
   const differs = `coalesce(o.${query.acl}::text, '') IS DISTINCT FROM coalesce(i.initprivs::text, '')`
-  const changed = query.acl === null ? 'false' : `CASE WHEN i.objoid IS NULL AND ${standard} THEN ${widened} ELSE ${differs} END`
+  const changed =
+    query.acl === null ? 'false' : `CASE WHEN i.objoid IS NULL AND ${standard} THEN ${widened} ELSE ${differs} END`
   return `SELECT '${query.type}' AS type, ${query.schema === null ? 'NULL::text' : `${query.schema}::regnamespace::text`} AS schema,
       (${query.name})::text AS name, pg_get_userbyid(${owner})::text AS owner, ${acl} AS acl, ${changed} AS changed, ${initial} AS initial,
       o.oid < ${firstNormal} AS system ${query.extra ?? ''}
@@ -65,7 +131,11 @@ function objectSql(query: ObjectQuery): string {
     WHERE ${query.filter ?? 'true'} AND (o.oid >= ${firstNormal} OR ${owner} NOT IN (10, 6171) OR ${changed} OR ${query.always ?? 'false'})`
 }
 
-type ObjectRow = PgObject & { readonly changed: boolean; readonly system: boolean; readonly initial: readonly string[] | null }
+type ObjectRow = PgObject & {
+  readonly changed: boolean
+  readonly system: boolean
+  readonly initial: readonly string[] | null
+}
 
 /** One database, in the caller's transaction. `shared` are the server's own objects. */
 export async function readObjects(session: Session, readAtMs: number, shared: readonly PgObject[]): Promise<PgInside> {
@@ -89,7 +159,12 @@ function objectOf(row: ObjectRow): PgObject {
     owner,
     acl,
     ...(changed && (system || initial !== null) ? { initial } : {}),
-    ...(type === 'function' ? { securityDefiner: row.securityDefiner === true, ...(row.language === undefined ? {} : { language: row.language }) } : {}),
+    ...(type === 'function'
+      ? {
+          securityDefiner: row.securityDefiner === true,
+          ...(row.language === undefined ? {} : { language: row.language }),
+        }
+      : {}),
   }
 }
 
@@ -102,7 +177,16 @@ const readColumns = (session: Session): Promise<readonly PgObject[]> =>
          LEFT JOIN pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = a.attnum
        WHERE a.attacl IS NOT NULL AND a.attacl::text IS DISTINCT FROM coalesce(i.initprivs::text, '')`,
     )
-    .then((rows) => rows.map(({ type, schema, name, owner, acl, initial, system }) => ({ type, schema, name, owner, acl, ...(system || initial !== null ? { initial } : {}) })))
+    .then((rows) =>
+      rows.map(({ type, schema, name, owner, acl, initial, system }) => ({
+        type,
+        schema,
+        name,
+        owner,
+        acl,
+        ...(system || initial !== null ? { initial } : {}),
+      })),
+    )
 
 /** A user mapping has no list; whoever it is for may use it together with its server. PUBLIC is the empty name. */
 const readMappings = (session: Session): Promise<readonly PgObject[]> =>

@@ -12,7 +12,12 @@ import { readObjects, readParameters, readTablespaces } from './world-inside.ts'
 const always = ['postgres', 'template1']
 
 /** Reads everything anew. Throws when the shared catalogs cannot be read; a database that cannot is `unreadable`. */
-export async function readWorld(server: Server, signal: AbortSignal, names: readonly string[], timeoutMs: number): Promise<PostgresWorld> {
+export async function readWorld(
+  server: Server,
+  signal: AbortSignal,
+  names: readonly string[],
+  timeoutMs: number,
+): Promise<PostgresWorld> {
   const limits = { signal, deadlineMs: Date.now() + timeoutMs }
   const shared = await server.connections.run('read the shared catalogs', limits, (session) =>
     session.transaction(() => readShared(session), 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'),
@@ -24,12 +29,23 @@ export async function readWorld(server: Server, signal: AbortSignal, names: read
       if (!wanted.has(database.name) || !database.allowConnections) return database
       const what = `look into database ${database.name}`
       try {
-        const inside = await server.connections.inside(database.name, what, { signal, deadlineMs: Date.now() + timeoutMs }, (session) =>
-          session.transaction(() => readObjects(session, server.now(), shared.objects), 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'),
+        const inside = await server.connections.inside(
+          database.name,
+          what,
+          { signal, deadlineMs: Date.now() + timeoutMs },
+          (session) =>
+            session.transaction(
+              () => readObjects(session, server.now(), shared.objects),
+              'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+            ),
         )
         return { ...database, inside }
       } catch (error) {
-        unreadable.push({ product: 'postgres', what: `database ${database.name}`, why: classify(error, what, signal).message })
+        unreadable.push({
+          product: 'postgres',
+          what: `database ${database.name}`,
+          why: classify(error, what, signal).message,
+        })
         return database
       }
     }),
@@ -55,14 +71,17 @@ interface Shared {
 }
 
 async function readShared(session: Session): Promise<Shared> {
-  const version = Number((await session.query<{ v: string }>(`SELECT current_setting('server_version_num') AS v`))[0]?.v)
+  const version = Number(
+    (await session.query<{ v: string }>(`SELECT current_setting('server_version_num') AS v`))[0]?.v,
+  )
   const roles = await session.query<PgRole>(
     `SELECT oid::text AS oid, rolname::text AS name, rolsuper AS superuser, rolcreaterole AS "createRole", rolcreatedb AS "createDb",
        rolreplication AS replication, rolbypassrls AS "bypassRls", rolcanlogin AS login, rolinherit AS inherit,
        rolconnlimit AS "connectionLimit", coalesce(rolconfig, '{}') AS config FROM pg_roles ORDER BY rolname`,
   )
   // Until 15 a membership says neither INHERIT (the member's attribute does) nor SET (always possible).
-  const options = version >= 160_000 ? 'm.inherit_option AS inherit, m.set_option AS set' : 'u.rolinherit AS inherit, true AS set'
+  const options =
+    version >= 160_000 ? 'm.inherit_option AS inherit, m.set_option AS set' : 'u.rolinherit AS inherit, true AS set'
   const memberships = await session.query<PgMembership>(
     `SELECT g.rolname::text AS role, u.rolname::text AS member, m.admin_option AS admin, ${options}
      FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles u ON u.oid = m.member ORDER BY 1, 2`,
@@ -71,5 +90,11 @@ async function readShared(session: Session): Promise<Shared> {
     `SELECT oid::text AS oid, datname::text AS name, pg_get_userbyid(datdba)::text AS owner, datallowconn AS "allowConnections",
        datistemplate AS "isTemplate", datacl::text[] AS acl FROM pg_database ORDER BY datname`,
   )
-  return { version, roles, memberships, databases, objects: [...(await readTablespaces(session)), ...(version >= 150_000 ? await readParameters(session) : [])] }
+  return {
+    version,
+    roles,
+    memberships,
+    databases,
+    objects: [...(await readTablespaces(session)), ...(version >= 150_000 ? await readParameters(session) : [])],
+  }
 }

@@ -16,10 +16,15 @@ export const databaseLayer: Layer = {
   name: 'database',
   wanted: (tenant) => tenant.spec.database.mode !== 'none' || tenant.spec.database.federated.length > 0,
   problem,
-  platform: (context) => (context.backends.postgres === undefined || context.platform.database.mode === 'none' ? [] : [serverFence(context.backends.postgres)]),
+  platform: (context) =>
+    context.backends.postgres === undefined || context.platform.database.mode === 'none'
+      ? []
+      : [serverFence(context.backends.postgres)],
   desired(tenant, context) {
     const site = siteOf(tenant, context)
-    return site === undefined || problem(tenant, context) !== undefined ? [] : [owner, database, credential, login, grants].map((make) => make(site))
+    return site === undefined || problem(tenant, context) !== undefined
+      ? []
+      : [owner, database, credential, login, grants].map((make) => make(site))
   },
   claims: (tenant, context) => (siteOf(tenant, context) === undefined ? [] : claimsOf(tenant)),
 }
@@ -36,19 +41,47 @@ function problem(tenant: Tenant, { backends, platform }: LayerContext): Ringfenc
   const { mode, federated } = tenant.spec.database
   const refuse = (what: string, fix: string, path: string) =>
     new RingfenceError('NotConfigured', `${what}; ${fix}`, { problems: [{ path, reason: what, fix }] })
-  if (mode === 'dedicated') return refuse('database mode "dedicated" is not configured on this platform', 'use "shared" or "none"', '/spec/database/mode')
+  if (mode === 'dedicated')
+    return refuse(
+      'database mode "dedicated" is not configured on this platform',
+      'use "shared" or "none"',
+      '/spec/database/mode',
+    )
   if (federated.length > 0) {
     const names = federated.map(({ name }) => name).join(', ')
-    return refuse(`database federation (${names}) is not configured on this platform`, 'remove the entries', '/spec/database/federated')
+    return refuse(
+      `database federation (${names}) is not configured on this platform`,
+      'remove the entries',
+      '/spec/database/federated',
+    )
   }
   if (mode === 'none') return undefined
-  if (platform.database.mode === 'none') return refuse('this platform serves no databases', 'set the mode to "none"', '/spec/database/mode')
-  if (backends.postgres === undefined) return refuse('no PostgreSQL server is configured', 'name one in DATABASE_URL, or set the mode to "none"', '/spec/database/mode')
-  if (backends.credentials === undefined) return refuse('no place for credentials is configured', 'configure Kubernetes or a credential folder', '/spec/database/mode')
+  if (platform.database.mode === 'none')
+    return refuse('this platform serves no databases', 'set the mode to "none"', '/spec/database/mode')
+  if (backends.postgres === undefined)
+    return refuse(
+      'no PostgreSQL server is configured',
+      'name one in DATABASE_URL, or set the mode to "none"',
+      '/spec/database/mode',
+    )
+  if (backends.credentials === undefined)
+    return refuse(
+      'no place for credentials is configured',
+      'configure Kubernetes or a credential folder',
+      '/spec/database/mode',
+    )
   return undefined
 }
 
 const claimsOf = (tenant: Tenant): readonly Claim[] => [
-  { id: 'grants.contained', tenant: tenant.name, statement: `What ${tenant.name} can do in SQL reaches no role, database or power of anybody else.` },
-  { id: 'grants.fenced', tenant: tenant.name, statement: `No role but those of ${tenant.name} and the platform's trusted ones gets into its database, and its own login cannot let one in.` },
+  {
+    id: 'grants.contained',
+    tenant: tenant.name,
+    statement: `What ${tenant.name} can do in SQL reaches no role, database or power of anybody else.`,
+  },
+  {
+    id: 'grants.fenced',
+    tenant: tenant.name,
+    statement: `No role but those of ${tenant.name} and the platform's trusted ones gets into its database, and its own login cannot let one in.`,
+  },
 ]

@@ -42,7 +42,12 @@ const addresses = (tenant: string): Addresses => ({
 })
 
 /** What all pieces of a tenant have in common. */
-const piece = ({ tenant, postgres }: Site, kind: string, address: Address, externalName: string): Omit<Resource, 'spec' | 'needs' | 'onRemove'> => ({
+const piece = (
+  { tenant, postgres }: Site,
+  kind: string,
+  address: Address,
+  externalName: string,
+): Omit<Resource, 'spec' | 'needs' | 'onRemove'> => ({
   kind,
   address,
   backend: postgres,
@@ -165,7 +170,10 @@ export const serverFence = (postgres: string): Resource => ({
   externalName: 'server-fence',
   owner: 'platform',
   spec: {
-    databases: { postgres: { publicPrivileges: [], schemaPublic: [] }, template1: { publicPrivileges: [], schemaPublic: [] } },
+    databases: {
+      postgres: { publicPrivileges: [], schemaPublic: [] },
+      template1: { publicPrivileges: [], schemaPublic: [] },
+    },
     ownDatabase: { publicPrivileges: [], schemaPublic: [] },
   },
   secrets: [],

@@ -16,7 +16,17 @@ import type { World } from '../../../src/model/world.ts'
 import { grantsLogic } from '../../../src/prover/grants/logic.ts'
 import type { Analysis } from '../../../src/prover/logic.ts'
 import { doubts, refutations } from '../../support/closure.ts'
-import { adminOf, callOf, databaseTenant, driverFor, layerContext, provision, refusal, sqlAs, type Provisioned } from '../../support/database-tenant.ts'
+import {
+  adminOf,
+  callOf,
+  databaseTenant,
+  driverFor,
+  layerContext,
+  provision,
+  refusal,
+  sqlAs,
+  type Provisioned,
+} from '../../support/database-tenant.ts'
 import { describeOn } from '../../support/servers.ts'
 
 interface Break {
@@ -95,14 +105,28 @@ for (const version of [18, 15] as const) {
     let tenants: readonly Provisioned[]
     let pieces: readonly { resource: Resource; owned: Owned }[]
 
-    const sql = (statements: readonly string[], database?: string) => sqlAs(embedded.access, adminOf(embedded.access, database), ...statements)
+    const sql = (statements: readonly string[], database?: string) =>
+      sqlAs(embedded.access, adminOf(embedded.access, database), ...statements)
     async function analyse(): Promise<Analysis> {
       const boundaries = tenants.map(({ tenant: { name, names } }) => ({
         name, namespaces: [], subjects: [], shared: [],
         databases: [{ server: 'postgres', database: names.database, owner: names.databaseOwner, login: names.databaseLogin }],
       })) // prettier-ignore
-      const postgres = [await backend.snapshot(AbortSignal.timeout(20_000), tenants.map(({ tenant }) => tenant.names.database))]
-      const world: World = { source: 'live', observed: ['', ''], tenants: boundaries, postgres, unreadable: [], trusted: [], trustedRoles: [embedded.access.user] }
+      const postgres = [
+        await backend.snapshot(
+          AbortSignal.timeout(20_000),
+          tenants.map(({ tenant }) => tenant.names.database),
+        ),
+      ]
+      const world: World = {
+        source: 'live',
+        observed: ['', ''],
+        tenants: boundaries,
+        postgres,
+        unreadable: [],
+        trusted: [],
+        trustedRoles: [embedded.access.user],
+      }
       return grantsLogic.analyse(world)
     }
     /** One pass of the engine over the PostgreSQL resources: observe, compare, put back. */
@@ -147,32 +171,45 @@ for (const version of [18, 15] as const) {
       expect(await repair()).toEqual([])
     })
 
-    test.each(breaks.filter(({ sql: [first] }) => version >= 15 || !first?.includes('PARAMETER')))('$what is refuted by name, and put back', async ({ what, sql: statements, inside, rule, claim, undo }) => {
-      const database = inside === true ? (what.includes('template1') ? 'template1' : 'a_db') : undefined
-      await sql(statements, database)
-      const broken = await analyse()
-      const named = refutations(broken).filter((finding) => finding.claim === claim && finding.tenant === 'a' && finding.rules.includes(rule))
-      expect(named.map(({ rules }) => rules), JSON.stringify(refutations(broken).map((finding) => [finding.claim, finding.tenant, finding.rules]))).not.toEqual([])
-      expect(named[0]?.edge.command).toMatch(/^psql /)
-      if (undo === undefined) expect(await repair()).not.toEqual([])
-      else await sql(undo, database)
-      const after = await analyse()
-      expect([...refutations(after), ...doubts(after)]).toEqual([])
-    })
+    test.each(breaks.filter(({ sql: [first] }) => version >= 15 || !first?.includes('PARAMETER')))(
+      '$what is refuted by name, and put back',
+      async ({ what, sql: statements, inside, rule, claim, undo }) => {
+        const database = inside === true ? (what.includes('template1') ? 'template1' : 'a_db') : undefined
+        await sql(statements, database)
+        const broken = await analyse()
+        const named = refutations(broken).filter(
+          (finding) => finding.claim === claim && finding.tenant === 'a' && finding.rules.includes(rule),
+        )
+        expect(
+          named.map(({ rules }) => rules),
+          JSON.stringify(refutations(broken).map((finding) => [finding.claim, finding.tenant, finding.rules])),
+        ).not.toEqual([])
+        expect(named[0]?.edge.command).toMatch(/^psql /)
+        if (undo === undefined) expect(await repair()).not.toEqual([])
+        else await sql(undo, database)
+        const after = await analyse()
+        expect([...refutations(after), ...doubts(after)]).toEqual([])
+      },
+    )
 
     test('the fence of the server keeps a tenant’s login out of postgres and template1, with its own database as control', async () => {
       const [a] = tenants
       if (a === undefined) throw new Error('no tenant')
       const who = { user: 'a_user', password: a.password }
       expect(await refusal(sqlAs(embedded.access, { ...who, database: 'a_db' }, 'SELECT 1'))).toBeUndefined()
-      for (const database of ['postgres', 'template1', 'b_db']) expect(await refusal(sqlAs(embedded.access, { ...who, database }, 'SELECT 1')), database).toBe('42501')
+      for (const database of ['postgres', 'template1', 'b_db'])
+        expect(await refusal(sqlAs(embedded.access, { ...who, database }, 'SELECT 1')), database).toBe('42501')
     })
 
     test('an extension that is not known, and one that connects elsewhere, are never passed over', async () => {
       const available = (await sql([`SELECT name FROM pg_available_extensions WHERE name IN ('dblink')`])).rows
       if (available.length === 0) return
       await sql(['CREATE EXTENSION dblink'], 'a_db')
-      expect(refutations(await analyse()).filter(({ claim, rules }) => claim === 'grants.contained' && rules.includes('pg.extension.dblink'))).toHaveLength(1)
+      expect(
+        refutations(await analyse()).filter(
+          ({ claim, rules }) => claim === 'grants.contained' && rules.includes('pg.extension.dblink'),
+        ),
+      ).toHaveLength(1)
       await sql(['DROP EXTENSION dblink'], 'a_db')
     })
 

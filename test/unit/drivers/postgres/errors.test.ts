@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { classify, outcomeUnknown, sqlState } from '../../../../src/drivers/postgres/errors.ts'
 
-const fromServer = (code: string, message = 'it says so') => Object.assign(new Error(message), { code, severity: 'ERROR' })
+const fromServer = (code: string, message = 'it says so') =>
+  Object.assign(new Error(message), { code, severity: 'ERROR' })
 const fromSystem = (code: string) => Object.assign(new Error(`connect ${code}`), { code })
 
 describe('errors of PostgreSQL', () => {
@@ -62,7 +63,10 @@ describe('errors of PostgreSQL', () => {
   })
 
   it('says what was tried and never carries the statement', () => {
-    const error = classify(Object.assign(fromServer('42601'), { query: 'ALTER ROLE x PASSWORD …', detail: 'secret' }), 'update role x')
+    const error = classify(
+      Object.assign(fromServer('42601'), { query: 'ALTER ROLE x PASSWORD …', detail: 'secret' }),
+      'update role x',
+    )
     expect(error.message).toBe('update role x: it says so (SQLSTATE 42601)')
     expect(JSON.stringify(error.facts)).toBe('{"sqlstate":"42601"}')
   })

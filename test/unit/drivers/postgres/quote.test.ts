@@ -38,12 +38,21 @@ describe('quoting', () => {
     )
   })
 
-  it.each(['', 'a\0b', 'x'.repeat(64), 'é'.repeat(32), '\ud800'])('refuses %j, which PostgreSQL would cut or cannot hold', (name) => {
-    expect(() => ident(name)).toThrow(expect.objectContaining({ code: 'Rejected' }))
-    expect(ident('x'.repeat(63))).toHaveLength(65)
-  })
+  it.each(['', 'a\0b', 'x'.repeat(64), 'é'.repeat(32), '\ud800'])(
+    'refuses %j, which PostgreSQL would cut or cannot hold',
+    (name) => {
+      expect(() => ident(name)).toThrow(expect.objectContaining({ code: 'Rejected' }))
+      expect(ident('x'.repeat(63))).toHaveLength(65)
+    },
+  )
 
   it('writes elements of list settings as the server shows them', () => {
-    expect(['public', 'pg_temp', '$user', 'Mixed', 'a"b'].map(listElement)).toEqual(['public', 'pg_temp', '"$user"', '"Mixed"', '"a""b"'])
+    expect(['public', 'pg_temp', '$user', 'Mixed', 'a"b'].map(listElement)).toEqual([
+      'public',
+      'pg_temp',
+      '"$user"',
+      '"Mixed"',
+      '"a""b"',
+    ])
   })
 })

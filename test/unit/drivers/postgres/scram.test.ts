@@ -15,7 +15,9 @@ describe('SCRAM-SHA-256 verifiers', () => {
     const proof = Buffer.from('dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=', 'base64')
     const clientKey = Buffer.from(proof.map((byte, index) => byte ^ (signature[index] ?? 0)))
     expect(createHash('sha256').update(clientKey).digest('base64')).toBe(storedKey)
-    expect(createHmac('sha256', Buffer.from(serverKey, 'base64')).update(authMessage).digest('base64')).toBe('6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=')
+    expect(createHmac('sha256', Buffer.from(serverKey, 'base64')).update(authMessage).digest('base64')).toBe(
+      '6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=',
+    )
   })
 
   it('are in the form that PostgreSQL keeps, with 4096 rounds and a salt of their own each time', async () => {

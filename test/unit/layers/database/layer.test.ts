@@ -17,7 +17,8 @@ const credential = one('acme:database/credential/login')
 /** Everything that a resource waits for, directly or not. */
 function before(resource: Resource): ReadonlySet<string> {
   const seen = new Set<string>(resource.needs)
-  for (const address of seen) for (const next of resources.find((found) => found.address === address)?.needs ?? []) seen.add(next)
+  for (const address of seen)
+    for (const next of resources.find((found) => found.address === address)?.needs ?? []) seen.add(next)
   return seen
 }
 
@@ -34,7 +35,13 @@ describe('the database layer', () => {
   })
 
   it('makes the fences before the credential, the credential before the login, and the way in last', () => {
-    expect([...before(credential)]).toEqual(expect.arrayContaining(['acme:compute/namespace/main', 'acme:network/network-policy/default-deny', 'acme:database/database/main']))
+    expect([...before(credential)]).toEqual(
+      expect.arrayContaining([
+        'acme:compute/namespace/main',
+        'acme:network/network-policy/default-deny',
+        'acme:database/database/main',
+      ]),
+    )
     expect(login.needs).toContain(credential.address)
     expect(login.needs).toContain('platform:database/server-fence/main')
     expect(before(one('acme:database/grants/main'))).toContain(login.address)
@@ -44,7 +51,15 @@ describe('the database layer', () => {
 
   it('gives nobody the owner role, and neither role any power', () => {
     for (const role of [one('acme:database/role/owner'), login]) {
-      expect(role.spec).toMatchObject({ superuser: false, createRole: false, createDb: false, replication: false, bypassRls: false, memberOf: [], members: [] })
+      expect(role.spec).toMatchObject({
+        superuser: false,
+        createRole: false,
+        createDb: false,
+        replication: false,
+        bypassRls: false,
+        memberOf: [],
+        members: [],
+      })
     }
     expect(one('acme:database/role/owner').spec['login']).toBe(false)
   })
@@ -52,25 +67,42 @@ describe('the database layer', () => {
   it('takes connection limit and statement time-out from the document', () => {
     const tenant = databaseTenant('acme', { database: { connectionLimit: 7, statementTimeoutSeconds: 30 } })
     const made = databaseLayer.desired(tenant, layerContext).find(({ address }) => address === login.address)
-    expect(made?.spec).toMatchObject({ connectionLimit: 7, settings: { statement_timeout: '30000', search_path: ['public', 'pg_temp'] } })
+    expect(made?.spec).toMatchObject({
+      connectionLimit: 7,
+      settings: { statement_timeout: '30000', search_path: ['public', 'pg_temp'] },
+    })
   })
 
   it('keeps database and owner role where data is retained, by document or platform, and never the access', () => {
     const kept = databaseLayer.desired(databaseTenant('acme', { lifecycle: { retain: ['database'] } }), layerContext)
-    const byPlatform = databaseLayer.desired(acme, { ...layerContext, platform: platformSpec.parse({ defaults: { retain: ['database'] } }) })
-    for (const list of [kept, byPlatform]) expect(list.map(({ onRemove }) => onRemove)).toEqual(['retain', 'retain', 'delete', 'delete', 'delete'])
+    const byPlatform = databaseLayer.desired(acme, {
+      ...layerContext,
+      platform: platformSpec.parse({ defaults: { retain: ['database'] } }),
+    })
+    for (const list of [kept, byPlatform])
+      expect(list.map(({ onRemove }) => onRemove)).toEqual(['retain', 'retain', 'delete', 'delete', 'delete'])
     expect(resources.every(({ onRemove }) => onRemove === 'delete')).toBe(true)
   })
 
   it('fences the server once, for all tenants', () => {
-    expect(databaseLayer.platform(layerContext).map(({ kind, address }) => [kind, address])).toEqual([['postgres/ServerFence', addressOf('platform', 'database', 'server-fence', 'main')]])
+    expect(databaseLayer.platform(layerContext).map(({ kind, address }) => [kind, address])).toEqual([
+      ['postgres/ServerFence', addressOf('platform', 'database', 'server-fence', 'main')],
+    ])
   })
 
   it.each([
     [{ database: { mode: 'dedicated' } }, layerContext, '/spec/database/mode'],
     [{ database: { federated: [{ name: 'sales', secretName: 'sales' }] } }, layerContext, '/spec/database/federated'],
-    [{ database: { mode: 'none', federated: [{ name: 'sales', secretName: 'sales' }] } }, layerContext, '/spec/database/federated'],
-    [{}, { ...layerContext, backends: { kubernetes: 'kubernetes', credentials: 'credentials' } }, '/spec/database/mode'],
+    [
+      { database: { mode: 'none', federated: [{ name: 'sales', secretName: 'sales' }] } },
+      layerContext,
+      '/spec/database/federated',
+    ],
+    [
+      {},
+      { ...layerContext, backends: { kubernetes: 'kubernetes', credentials: 'credentials' } },
+      '/spec/database/mode',
+    ],
     [{}, { ...layerContext, backends: { postgres: 'postgres' } }, '/spec/database/mode'],
     [{}, { ...layerContext, platform: platformSpec.parse({ database: { mode: 'none' } }) }, '/spec/database/mode'],
   ])('refuses %j as not configured, with the path, and makes nothing', (spec, context, path) => {
