@@ -162,7 +162,7 @@ function caseOf(example: Example): ConformanceCase<Environment> {
           kind: kindName ?? '',
           ...fields,
           metadata: { ...(resource.spec['metadata'] as JsonObject), labels },
-        } as JsonObject,
+        },
       })
       // Controllers write to new objects; what is compared to the byte is what people would see change.
       await expect.poll(async () => (await get(env, resource)) !== undefined).toBe(true)

@@ -266,18 +266,20 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
   it('says of a kind that is not served that it is not configured, and of its objects that there are none', async () => {
     const spec = {
       apiVersion: 'projectcalico.org/v3',
-      kind: 'NetworkPolicy',
-      metadata: { name: 'x', namespace },
+      kind: 'GlobalNetworkPolicy',
+      metadata: { name: 'x' },
       spec: {},
     }
-    const calico = resource('kubernetes/CalicoNetworkPolicy', `${namespace}/x`, spec)
-    expect((await driver('kubernetes/CalicoNetworkPolicy').observe(calico, call())).status).toBe('absent')
-    expect((await refusal(driver('kubernetes/CalicoNetworkPolicy').create(calico, call()))).code).toBe('NotConfigured')
+    const calico = resource('kubernetes/CalicoGlobalNetworkPolicy', 'x', spec)
+    expect((await driver('kubernetes/CalicoGlobalNetworkPolicy').observe(calico, call())).status).toBe('absent')
+    expect((await refusal(driver('kubernetes/CalicoGlobalNetworkPolicy').create(calico, call()))).code).toBe(
+      'NotConfigured',
+    )
     // The same answer without the right to see definitions proves nothing.
     const nobody = createKubernetesBackend('kubernetes', servers().kubernetes.access('nobody-of-definitions'))
-    expect((await (nobody.drivers['kubernetes/CalicoNetworkPolicy'] as Driver).observe(calico, call())).status).toBe(
-      'unreadable',
-    )
+    expect(
+      (await (nobody.drivers['kubernetes/CalicoGlobalNetworkPolicy'] as Driver).observe(calico, call())).status,
+    ).toBe('unreadable')
     await nobody.close()
   })
 
