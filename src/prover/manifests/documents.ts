@@ -74,7 +74,7 @@ function expand(value: unknown, fail: Fail, depth: number): readonly KubeObject[
     const inner = kind === 'List' ? {} : { apiVersion, kind: kind.slice(0, -4) }
     return items.flatMap((item: unknown) => expand(isObject(item) ? { ...inner, ...item } : item, fail, depth + 1))
   }
-  if (/^kustomize\.config\.k8s\.io\//.test(apiVersion)) {
+  if (apiVersion.startsWith('kustomize.config.k8s.io/')) {
     return isPlainKustomization(value)
       ? []
       : refuse(fail, `is a ${excerpt(kind, 40)}, which changes other files; build it first`)
@@ -102,7 +102,7 @@ function objectFrom(
   if (
     !freeText.has(kind) &&
     /\{\{|\$\{/.test(
-      JSON.stringify(/NetworkPolicy$/.test(kind) || isDecisive(value) ? value : { name, namespace, labels }),
+      JSON.stringify(kind.endsWith('NetworkPolicy') || isDecisive(value) ? value : { name, namespace, labels }),
     )
   ) {
     return refuse(fail, `${called} holds placeholders of a template; render it first`)

@@ -128,7 +128,7 @@ function distinct(objects: readonly KubeObject[]): {
     const { apiVersion, kind, metadata } = object
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
     const place =
-      kind === 'Namespace' || /^Cluster/.test(kind)
+      kind === 'Namespace' || kind.startsWith('Cluster')
         ? metadata.name
         : `${metadata.namespace ?? 'default'}/${metadata.name}`
     const key = `${kind} ${place}${group === '' ? '' : ` (${group})`}`

@@ -12,7 +12,7 @@ const groups = new Set([
 export function foreignAuthorities(objects: readonly KubeObject[]): readonly string[] {
   return objects.flatMap(({ apiVersion, kind, metadata }) => {
     const group = apiVersion.includes('/') ? (apiVersion.split('/', 1)[0] as string) : ''
-    if (group === rbacGroup || !(groups.has(group) || /RoleBinding$/.test(kind))) return []
+    if (group === rbacGroup || !(groups.has(group) || kind.endsWith('RoleBinding'))) return []
     const place = metadata.namespace === undefined ? '' : `${metadata.namespace}/`
     return [`${kind} ${place}${metadata.name} (${apiVersion}) may grant access, and is not understood`]
   })

@@ -69,3 +69,6 @@ export async function until(what: string, holds: () => Promise<boolean>, timeout
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
+
+/** The text behind base64, as Secrets and certificates hold it. */
+export const decoded = (text: string): string => Buffer.from(text, 'base64').toString()

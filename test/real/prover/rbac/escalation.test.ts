@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { signRequest } from './signing.ts'
 import { describeOn, servers } from '../../../support/servers.ts'
-import { type Answer, type Cluster, clusterOf, until } from './cluster.ts'
+import { type Answer, type Cluster, clusterOf, decoded, until } from './cluster.ts'
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1'
 const rbacVersion = { apiVersion: 'rbac.authorization.k8s.io/v1' }
@@ -117,7 +117,6 @@ describeOn(['kubernetes'], 'escalation edges on the API server', () => {
       await cluster.close()
     }
   }
-  const decoded = (text: string) => Buffer.from(text, 'base64').toString()
 
   test('serviceaccounts.token: a token that may do what the account may', async () => {
     const user = newUser()

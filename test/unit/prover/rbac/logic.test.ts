@@ -1,6 +1,6 @@
 /** What the two RBAC claims say about bindings of every sort, and when they say nothing. */
 import { describe, expect, test } from 'vitest'
-import { RingfenceError } from '../../../../src/model/errors.ts'
+import type { RingfenceError } from '../../../../src/model/errors.ts'
 import { prove } from '../../../../src/prover/prove.ts'
 import {
   account,
@@ -71,7 +71,7 @@ describe('who is let in', () => {
       groups: ['*'],
       resources: ['*'],
       verbs: ['*'],
-    }) as [never, { subjects: unknown[] }]
+    }) as unknown as readonly [never, { subjects: unknown[] }]
     const fine = worldOf([role, binding as never])
     expect(judge(fine).summary.refuted).toBe(0)
     const changed = worldOf([
