@@ -4,10 +4,15 @@ import { processIo } from './cli/io.ts'
 import { runCli } from './cli/program.ts'
 import { exitCodes } from './cli/exit-codes.ts'
 
+/** A signal that is sent to the process and to its group arrives twice; only a person's second one means "at once". */
+const sameSignalMs = 1_000
+
 const stopping = new AbortController()
+let firstAtMs = 0
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    if (stopping.signal.aborted) process.exit(exitCodes.failed)
+    if (stopping.signal.aborted && Date.now() - firstAtMs > sameSignalMs) process.exit(exitCodes.failed)
+    if (!stopping.signal.aborted) firstAtMs = Date.now()
     stopping.abort()
   })
 }

@@ -1,5 +1,4 @@
 /** What must be so for isolation to hold on this platform, checked loudly. Forbidden is never read as absent. */
-import { sql } from 'kysely'
 import { toRingfenceError } from '../model/errors.ts'
 import type { StoreConnection } from '../store/connection.ts'
 import { pausedSince } from '../store/operations.ts'
@@ -11,9 +10,7 @@ export async function doctor(store: StoreConnection, products: Products): Promis
   const signal = AbortSignal.timeout(15_000)
   const { facts, platform } = products.context
   const checks = await Promise.all([
-    attempt('store', 'the store answers', 'check DATABASE_URL and the server behind it', async () => {
-      await store.run((db) => sql`select 1`.execute(db))
-    }),
+    attempt('store', 'the store answers', 'check DATABASE_URL and the server behind it', () => store.ping()),
     product('kubernetes', products, signal),
     product('postgres', products, signal),
   ])

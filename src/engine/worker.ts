@@ -10,6 +10,7 @@ import { appendEvents, type EventFact, type Ledger } from '../store/ledger.ts'
 import { appendAudit } from '../store/audit-log.ts'
 import { platformStands, setPlatformStands } from '../store/operations.ts'
 import { findTenantByUid, markGone, type NameClaim, tenantOf, type TenantRow, writeStatus } from '../store/tenants.ts'
+import { isChange } from '../planner/plan.ts'
 import { standing } from './conditions.ts'
 import type { Execution } from './execute.ts'
 import { createLeaseKeeper, type HeldLease, type LeaseKeeper } from './held-lease.ts'
@@ -139,7 +140,10 @@ async function runPlatform(context: Context, held: HeldLease): Promise<void> {
   }
   const result = await runPass({ ...passBasis(context, held), subject: 'platform', fresh: false, mustProve: false })
   const troubles = troublesOf(result)
-  const stands = troubles.length === 0
+  // What was just written takes a moment to bite (an admission rule about half a second): only a pass that found
+  // nothing to do lets tenants be built.
+  const changed = result.plan?.steps.some(isChange) === true
+  const stands = troubles.length === 0 && !changed
   const stood = await context.store.run((db) => platformStands(db))
   if (stands !== stood) {
     await context.store.transact(async (tx) => {
@@ -149,8 +153,11 @@ async function runPlatform(context: Context, held: HeldLease): Promise<void> {
   }
   for (const trouble of troubles) context.log('warn', `platform objects: ${trouble.message}`, { code: trouble.code })
   if (!stood && stands) context.log('info', 'the platform’s own objects are in place')
-  await endPass(context, held, troubles)
+  if (changed && troubles.length === 0) await release(context.store, held.lease, { runAfterMs: platformSettlesMs, failed: false })
+  else await endPass(context, held, troubles)
 }
+
+const platformSettlesMs = 1_000
 
 async function runTenant(context: Context, held: HeldLease): Promise<void> {
   const { store } = context

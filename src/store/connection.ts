@@ -2,7 +2,7 @@
  * One pool to the store's database, its transactions and its error classes. A store that cannot be reached or does
  * not answer is `StoreUnavailable`, whatever the driver called it; nobody takes silence for an empty table.
  */
-import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import pg from 'pg'
 import type { PostgresAccess } from '../model/backends.ts'
 import { isRingfenceError, RingfenceError } from '../model/errors.ts'
@@ -23,6 +23,8 @@ export interface StoreConnection {
   transact<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
   /** Runs outside of a transaction; classifies likewise. */
   run<T>(work: (db: Database) => Promise<T>): Promise<T>
+  /** Throws `StoreUnavailable` unless the store answers. */
+  ping(): Promise<void>
   close(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ export function connectStore(access: PostgresAccess, poolSize = 12): StoreConnec
     db,
     transact: (work) => classified(() => db.transaction().execute(work)),
     run: (work) => classified(() => work(db)),
+    ping: () => classified(() => sql`select 1`.execute(db)).then(() => undefined),
     close: () => db.destroy(),
   }
 }

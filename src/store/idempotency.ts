@@ -34,7 +34,7 @@ export async function idempotent<T extends JsonObject>(
     const before = await store.run((db) => row(db).executeTakeFirst())
     if (before === undefined) throw new RingfenceError('Conflict', 'a request with this idempotency key has just failed; send it again')
     if (before.body_digest !== bodyDigest) throw new RingfenceError('Conflict', 'this idempotency key was used with another body; use a new key')
-    if (before.status === null) throw new RingfenceError('Conflict', 'a request with this idempotency key is still running; ask again soon')
+    if (before.status === null) throw new RingfenceError('Waiting', 'a request with this idempotency key is still running; ask again soon')
     return { status: before.status, body: before.answer as T, replayed: true }
   }
   const where = sql`caller = ${caller} and route = ${route} and key = ${key}`

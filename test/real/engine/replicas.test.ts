@@ -22,6 +22,7 @@ function replica(holder: string): { worker: Worker; kill(): void } {
     db: engine.store.db,
     transact: (work) => cut(() => engine.store.transact(work)),
     run: (work) => cut(() => engine.store.run(work)),
+    ping: () => cut(() => engine.store.ping()),
     close: async () => undefined,
   }
   const worker = startWorker({
