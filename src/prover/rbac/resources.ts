@@ -90,8 +90,9 @@ export function isFree(verb: string, group: string, resource: string): boolean {
   return (verb === 'create' && aboutOneself.has(name)) || (isReading(verb) && offers.has(name))
 }
 
-/** What system:discovery and system:public-info-viewer let everybody see. */
-const freePath = /^\/(healthz|livez|readyz|version|api|apis|openapi)(\/.*)?$/
+/** What system:discovery, system:public-info-viewer and system:service-account-issuer-discovery let everybody see. */
+const freePath =
+  /^\/((healthz|livez|readyz|version|api|apis|openapi)(\/.*)?|\.well-known\/openid-configuration\/?|openid\/v1\/jwks\/?)$/
 export const isFreePath = (pattern: string): boolean => freePath.test(pattern)
 
 /** `cluster-info` in kube-public is public by kubeadm's design: the address and CA that joining nodes need. */

@@ -128,7 +128,7 @@ describe('what is no trespass', () => {
     const free = grant('free', '*', group('system:authenticated'),
       { groups: ['authorization.k8s.io'], resources: ['selfsubjectaccessreviews'], verbs: ['create'] },
       { groups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list'] },
-      { verbs: ['get'], paths: ['/healthz', '/version/', '/apis/*'] }) // prettier-ignore
+      { verbs: ['get'], paths: ['/healthz', '/version/', '/apis/*', '/openid/v1/jwks/'] }) // prettier-ignore
     expect(judge(worldOf(free)).summary.refuted).toBe(0)
     const names = grant('names', '*', account('acme', 'app'), { resources: ['namespaces'], verbs: ['list'] })
     expect(wayIn(judge(worldOf(names)), 'rbac.contained', 'acme')).toEqual(['cluster.read'])
