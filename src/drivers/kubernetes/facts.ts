@@ -3,7 +3,7 @@
  * Ranges that our rights do not reach are left out (the platform document can name them); a fault throws.
  */
 import type { Facts } from '../../model/layer.ts'
-import { isRingfenceError } from '../../model/errors.ts'
+import { isRingfenceError, RingfenceError } from '../../model/errors.ts'
 import { isObject, type Json, type JsonObject } from '../../model/json.ts'
 import { defaultTimeoutMs, type KubernetesClient } from './client.ts'
 import type { Discovery } from './discovery.ts'
@@ -29,6 +29,16 @@ const endpointSlice: KubeKind = {
   namespaced: true,
 }
 
+const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+
+/** As whom the API server knows us (SelfSubjectReview, open to everybody who signs in). */
+async function whoAmI(client: KubernetesClient, limits: { signal: AbortSignal; deadlineMs: number }): Promise<string> {
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
+  const user = valueAt(await client.request('POST', reviews, { ...limits, body }), ['status', 'userInfo', 'username'])
+  if (typeof user !== 'string') throw new RingfenceError('Unreadable', 'The API server does not say as whom we signed in')
+  return user
+}
+
 export async function readFacts(
   client: KubernetesClient,
   discovery: Discovery,
@@ -43,16 +53,18 @@ export async function readFacts(
     const served = await orNothing(discovery.served(kind, limits))
     return served ? ((await orNothing(listAll(client, served, { ...limits, ...options }))) ?? []) : []
   }
-  const [version, nodes, cidrs, slices, localDns, fqdn] = await Promise.all([
+  const [version, nodes, cidrs, slices, localDns, user, fqdn] = await Promise.all([
     client.request('GET', '/version', limits),
     list(node),
     list(serviceCidr),
     list(endpointSlice, { namespace: 'default', labelSelector: 'kubernetes.io/service-name=kubernetes' }),
     get('/apis/apps/v1/namespaces/kube-system/daemonsets/node-local-dns'),
+    whoAmI(client, limits),
     fqdnCapability(discovery, get, limits),
   ])
   return {
     medium: 'live',
+    user,
     ...(fqdn === undefined ? {} : { fqdn }),
     ranges: [
       ...new Set([

@@ -11,6 +11,9 @@ interface PlannedStep {
   readonly resource: Resource
 }
 
+/** A name as aclitem writes it. */
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
 /** Letters of aclitem for the privileges on a database (manual, table 5.1). */
 const letters: { readonly [privilege: string]: string } = { CREATE: 'C', TEMPORARY: 'T', CONNECT: 'c' }
 
@@ -71,7 +74,7 @@ function databaseOf(spec: JsonObject, before: PgDatabase | undefined): PgDatabas
     owner,
     allowConnections: true,
     isTemplate: false,
-    acl: before?.acl ?? [`"${owner}"=CTc/"${owner}"`],
+    acl: before?.acl ?? [`${quoted(owner)}=CTc/${quoted(owner)}`],
     inside: before?.inside ?? inside,
   }
 }
@@ -79,12 +82,17 @@ function databaseOf(spec: JsonObject, before: PgDatabase | undefined): PgDatabas
 function granted(database: PgDatabase, spec: JsonObject): PgDatabase {
   const owner = String(spec['owner'])
   const privileges = spec['privileges'] as { readonly [grantee: string]: readonly string[] }
-  const acl = Object.entries(privileges).map(([grantee, list]) => `"${grantee}"=${list.map((one) => letters[one] ?? '?').join('')}/"${owner}"`)
+  const acl = Object.entries(privileges).map(([grantee, list]) => `${quoted(grantee)}=${list.map((one) => letters[one] ?? '?').join('')}/${quoted(owner)}`)
   const schemas = spec['schemas'] as { readonly [schema: string]: { readonly owner: string } }
   const before = database.inside ?? { readAtMs: 0, objects: [], defaultPrivileges: [], extensions: [] }
   const objects = [
     ...before.objects.filter((object) => !(object.type === 'schema' && Object.hasOwn(schemas, object.name))),
-    ...Object.entries(schemas).map(([name, schema]) => ({ type: 'schema', schema: null, name, owner: schema.owner, acl: [`"${schema.owner}"=UC/"${schema.owner}"`] })),
+    ...Object.entries(schemas).map(([name, schema]) => ({ type: 'schema', schema: null, name, owner: schema.owner, acl: [`${quoted(schema.owner)}=UC/${quoted(schema.owner)}`] })),
   ]
-  return { ...database, acl, inside: { ...before, objects } }
+  // Future functions and types of both roles are theirs alone: PUBLIC's built-in EXECUTE and USAGE are revoked.
+  const defaultPrivileges = Object.keys(spec['futurePublic'] as JsonObject).flatMap((role) => [
+    { role, schema: null, objectType: 'f', acl: [`${quoted(role)}=X/${quoted(role)}`] },
+    { role, schema: null, objectType: 'T', acl: [`${quoted(role)}=U/${quoted(role)}`] },
+  ])
+  return { ...database, acl, inside: { ...before, objects, defaultPrivileges } }
 }
