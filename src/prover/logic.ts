@@ -49,7 +49,13 @@ export interface Analysis {
   /** What could not be read or understood; without `tenant` it makes the claim undecided for all. */
   readonly undecided: readonly { readonly claim: string; readonly tenant?: string; readonly because: string }[]
   /** Refutations that are not a way through the graph: a fence that is missing. */
-  readonly refuted: readonly { readonly claim: string; readonly tenant: string; readonly edge: LogicEdge; readonly subject: string; readonly object: string }[]
+  readonly refuted: readonly {
+    readonly claim: string
+    readonly tenant: string
+    readonly edge: LogicEdge
+    readonly subject: string
+    readonly object: string
+  }[]
   /** How many cases were decided for a tenant; 0 makes its claims undecided: nothing examined proves nothing. */
   readonly checked: ReadonlyMap<string, number>
   readonly assuming: readonly string[]
