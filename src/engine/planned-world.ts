@@ -5,6 +5,7 @@
 import { isObject, type JsonObject } from '../model/json.ts'
 import { resolveOutputs } from '../model/resource.ts'
 import type { KubeObject, TenantBoundary, Unreadable, World } from '../model/world.ts'
+import { plannedFences } from './fences.ts'
 import { isChange, type Plan, type Step } from '../planner/plan.ts'
 
 /** Lays one product's steps over its part of the world. */
@@ -19,7 +20,8 @@ export function plannedWorld(world: World, plan: Plan, boundary: TenantBoundary,
     why: block.message,
     tenant: boundary.name,
   }))
-  const base: World = { ...world, source: 'planned', tenants, unreadable: [...world.unreadable, ...blocked] }
+  const fences = plannedFences(world, plan, boundary.name)
+  const base: World = { ...world, source: 'planned', tenants, fences, unreadable: [...world.unreadable, ...blocked] }
   return foretell.reduce((before, apply) => apply(before, steps, boundary), base)
 }
 

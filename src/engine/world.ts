@@ -8,6 +8,7 @@ import type { LayerContext } from '../model/layer.ts'
 import type { Address, Outputs } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 import type { KubernetesWorld, PostgresWorld, TenantBoundary, Unreadable, World } from '../model/world.ts'
+import { readFences } from './fences.ts'
 import type { Products } from './products.ts'
 
 export interface WorldReader {
@@ -24,6 +25,8 @@ export interface WorldSources {
   /** Outputs of what was made, by tenant uid and address. */
   outputs(): Promise<ReadonlyMap<string, ReadonlyMap<Address, Outputs>>>
   readonly openings: Openings
+  /** The role that we sign in to PostgreSQL as, and the superuser that the server came with. */
+  readonly trustedRoles: readonly string[]
   now(): Date
 }
 
@@ -38,7 +41,13 @@ export function createWorldReader(sources: WorldSources): WorldReader {
         boundaryOf(tenant, context, sources.openings(tenant, context, (address) => outputs.get(tenant.uid)?.get(address))),
       )
       const databases = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name)).map((tenant) => tenant.names.database)
-      const [kubernetes, postgres] = await Promise.all([readKubernetes(products, fresh, signal), readPostgres(products, databases, signal)])
+      const judged = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name))
+      const outputsOf = (tenant: Tenant, address: Address) => outputs.get(tenant.uid)?.get(address)
+      const [kubernetes, postgres, fences] = await Promise.all([
+        readKubernetes(products, fresh, signal),
+        readPostgres(products, databases, signal),
+        readFences(products, judged, outputsOf, fresh, signal),
+      ])
       return {
         source: context.facts.kubernetes?.medium === 'manifests' ? 'manifests' : 'live',
         observed: [from, sources.now().toISOString()],
@@ -47,14 +56,13 @@ export function createWorldReader(sources: WorldSources): WorldReader {
         ...(postgres.world === undefined ? {} : { postgres: [postgres.world] }),
         unreadable: [...kubernetes.unreadable, ...postgres.unreadable],
         trusted: trustedOf(context),
-        trustedRoles: products.postgres === undefined ? [] : trustedRoles,
+        fences,
+        trustedRoles: sources.trustedRoles,
       }
     },
   }
 }
 
-/** The superuser that the server came with is the platform's. */
-const trustedRoles = ['postgres']
 
 export function boundaryOf(tenant: Tenant, context: LayerContext, openings: readonly JsonObject[]): TenantBoundary {
   const { names, spec } = tenant
@@ -121,8 +129,20 @@ async function readPostgres(
   }
 }
 
+const engineUser = 'ringfence:engine'
+
+/** A name in the platform document may be a user's or a group's; `system:serviceaccount:<ns>:<name>` is an account's. */
+function subjectsNamed(name: string): World['trusted'] {
+  const [namespace, account] = name.startsWith('system:serviceaccount:') ? name.split(':').slice(2) : []
+  if (namespace !== undefined && account !== undefined) return [{ kind: 'ServiceAccount', namespace, name: account }]
+  return [
+    { kind: 'User', name },
+    { kind: 'Group', name },
+  ]
+}
+
 function trustedOf(context: LayerContext): World['trusted'] {
   const { trusted, breakGlassGroups } = context.platform.kubernetes
-  const named = trusted.map((name) => (name.startsWith('system:') || name.includes('group:') ? { kind: 'Group' as const, name: name.replace(/^group:/, '') } : { kind: 'User' as const, name }))
-  return [...named, ...breakGlassGroups.map((name) => ({ kind: 'Group' as const, name })), { kind: 'User', name: 'ringfence:engine' }, { kind: 'Group', name: 'ringfence:engines' }]
+  const own = context.facts.kubernetes?.user ?? engineUser
+  return [...trusted.flatMap(subjectsNamed), ...breakGlassGroups.map((name) => ({ kind: 'Group' as const, name })), { kind: 'User', name: own }]
 }

@@ -119,6 +119,20 @@ export interface PgObject {
   readonly language?: string
 }
 
+/**
+ * An object that fences and that the platform states: whether it stands as stated. What the other logics call an
+ * assumption (admission keeps tenants within their fences) rests on these.
+ */
+export interface FenceState {
+  /** Absent for the platform's own fences, on which every tenant stands. */
+  readonly tenant?: string
+  readonly kind: string
+  readonly name: string
+  readonly status: 'stands' | 'missing' | 'differs' | 'unreadable'
+  /** RFC 6901 paths that differ, or why it could not be read. */
+  readonly detail?: string
+}
+
 export interface World {
   readonly source: 'live' | 'manifests' | 'planned'
   /** ISO 8601 instants between which it was read. */
@@ -129,6 +143,8 @@ export interface World {
   readonly unreadable: readonly Unreadable[]
   /** Users and groups that are trusted with everything; printed as an assumption. */
   readonly trusted: readonly { readonly kind: 'User' | 'Group' | 'ServiceAccount'; readonly name: string; readonly namespace?: string }[]
+  /** Only where the platform's statement is known: live and planned worlds. */
+  readonly fences?: readonly FenceState[]
   /** The login roles trusted with the database servers. */
   readonly trustedRoles: readonly string[]
 }

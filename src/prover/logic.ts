@@ -62,7 +62,7 @@ export interface Analysis {
 }
 
 export interface Logic {
-  readonly name: 'rbac' | 'network' | 'grants'
+  readonly name: 'rbac' | 'network' | 'grants' | 'fences'
   readonly claims: readonly ClaimSpec[]
   /** Whether the world holds what this logic judges, or should have held it. */
   applies(world: World): boolean

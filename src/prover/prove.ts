@@ -7,13 +7,14 @@ import { type Culprit, type Edge, type Report, reportOf, type Verdict } from '..
 import type { World } from '../model/world.ts'
 import { describeNode } from './describe.ts'
 import { buildGraph, type Graph, type GraphEdge, trespasses } from './graph.ts'
+import { fencesLogic } from './fences/logic.ts'
 import { grantsLogic } from './grants/logic.ts'
 import { type Analysis, type Logic, type LogicEdge, type Node, outsider } from './logic.ts'
 import { networkLogic } from './network/logic.ts'
 import { rbacLogic } from './rbac/logic.ts'
 
 /** Every logic that there is, in the order in which verdicts are given. */
-export const allLogics: readonly Logic[] = [rbacLogic, networkLogic, grantsLogic]
+export const allLogics: readonly Logic[] = [rbacLogic, networkLogic, grantsLogic, fencesLogic]
 
 export interface ProveOptions {
   /** Only these tenants get verdicts; all of the world is judged all the same. */

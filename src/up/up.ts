@@ -86,6 +86,7 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     tenants: async () => (await allTenants(store)).map(tenantOf),
     outputs: () => readOutputs(store),
     openings: openingsOf,
+    trustedRoles: [...new Set(['postgres', postgres.tenants.user])],
     now: () => new Date(),
   })
   const log = (level: 'info' | 'warn' | 'error', message: string) => io.log(`${level === 'info' ? '' : `${level}: `}${message}`)
