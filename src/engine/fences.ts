@@ -1,9 +1,9 @@
 /** Whether the objects that fence stand as the layers state them, for the prover. Reads only. */
 import { toRingfenceError } from '../model/errors.ts'
-import { type Address, type Outputs, type Resource, resolveOutputs } from '../model/resource.ts'
+import { type Address, type BackendId, type Outputs, type Resource, resolveOutputs } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 import type { FenceState, World } from '../model/world.ts'
-import { type Plan } from '../planner/plan.ts'
+import type { Plan } from '../planner/plan.ts'
 import type { Products } from './products.ts'
 
 /** Kinds that keep tenants apart. Accounts, bindings and data are judged by what they allow, not by their shape. */
@@ -23,16 +23,18 @@ const fenceKinds: ReadonlySet<string> = new Set([
 
 const callMs = 8_000
 
-export async function readFences(
-  products: Products,
-  tenants: readonly Tenant[],
-  outputsOf: (tenant: Tenant, address: Address) => Outputs | undefined,
-  fresh: boolean,
-  signal: AbortSignal,
-): Promise<readonly FenceState[]> {
+/** What the store remembers, and how to look. */
+export interface FenceReading {
+  outputsOf(owner: string, address: Address): Outputs | undefined
+  idOf(owner: string, address: Address): BackendId | undefined
+  readonly fresh: boolean
+  readonly signal: AbortSignal
+}
+
+export async function readFences(products: Products, tenants: readonly Tenant[], reading: FenceReading): Promise<readonly FenceState[]> {
   const { context, layers } = products
   const platform = layers.flatMap((layer) => layer.platform(context)).filter(isFence)
-  const jobs = platform.map((resource) => stateOf(products, resource, undefined, () => undefined, fresh, signal))
+  const jobs = platform.map((resource) => stateOf(products, resource, undefined, reading))
   for (const tenant of tenants) {
     if (tenant.deleting === true) continue
     for (const layer of layers.filter((one) => one.wanted(tenant, context))) {
@@ -43,7 +45,7 @@ export async function readFences(
         continue
       }
       for (const resource of layer.desired(tenant, context).filter(isFence)) {
-        jobs.push(stateOf(products, resource, tenant.name, (address) => outputsOf(tenant, address), fresh, signal))
+        jobs.push(stateOf(products, resource, tenant, reading))
       }
     }
   }
@@ -52,21 +54,18 @@ export async function readFences(
 
 const isFence = (resource: Resource): boolean => fenceKinds.has(resource.kind)
 
-async function stateOf(
-  products: Products,
-  resource: Resource,
-  tenant: string | undefined,
-  outputs: (address: Address) => Outputs | undefined,
-  fresh: boolean,
-  signal: AbortSignal,
-): Promise<FenceState> {
-  const fence = { ...(tenant === undefined ? {} : { tenant }), kind: resource.kind, name: resource.externalName }
+async function stateOf(products: Products, resource: Resource, tenant: Tenant | undefined, reading: FenceReading): Promise<FenceState> {
+  const { fresh, signal } = reading
+  const owner = tenant?.uid ?? 'platform'
+  const fence = { ...(tenant === undefined ? {} : { tenant: tenant.name }), kind: resource.kind, name: resource.externalName }
   try {
-    const resolved = resolveOutputs(resource.spec, outputs)
+    const resolved = resolveOutputs(resource.spec, (address) => reading.outputsOf(owner, address))
     if ('missing' in resolved) return { ...fence, status: 'missing', detail: `waits for ${resolved.missing.join(', ')}` }
     const stated = { ...resource, spec: resolved.spec }
     const driver = products.driverOf(resource)
-    const seen = await driver.observe(stated, { signal, deadlineMs: Date.now() + callMs, key: '', fresh })
+    const knownId = reading.idOf(owner, resource.address)
+    const call = { signal, deadlineMs: Date.now() + callMs, key: '', fresh, ...(knownId === undefined ? {} : { knownId }) }
+    const seen = await driver.observe(stated, call)
     if (seen.status === 'unreadable') return { ...fence, status: 'unreadable', detail: seen.cause.message }
     if (seen.status === 'absent' || seen.status === 'deleting') return { ...fence, status: 'missing' }
     // Whose object it is does not matter here: what it says does.

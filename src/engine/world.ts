@@ -5,7 +5,7 @@
 import { toRingfenceError } from '../model/errors.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { LayerContext } from '../model/layer.ts'
-import type { Address, Outputs } from '../model/resource.ts'
+import type { Address, BackendId, Outputs } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 import type { KubernetesWorld, PostgresWorld, TenantBoundary, Unreadable, World } from '../model/world.ts'
 import { readFences } from './fences.ts'
@@ -24,6 +24,8 @@ export interface WorldSources {
   tenants(): Promise<readonly Tenant[]>
   /** Outputs of what was made, by tenant uid and address. */
   outputs(): Promise<ReadonlyMap<string, ReadonlyMap<Address, Outputs>>>
+  /** The backends' ids of what was made, by owner (tenant uid or `platform`) and address. */
+  ids(owners: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<Address, BackendId>>>
   readonly openings: Openings
   /** The role that we sign in to PostgreSQL as, and the superuser that the server came with. */
   readonly trustedRoles: readonly string[]
@@ -42,11 +44,17 @@ export function createWorldReader(sources: WorldSources): WorldReader {
       )
       const databases = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name)).map((tenant) => tenant.names.database)
       const judged = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name))
-      const outputsOf = (tenant: Tenant, address: Address) => outputs.get(tenant.uid)?.get(address)
+      const ids = await sources.ids([...judged.map((tenant) => tenant.uid), 'platform'])
+      const reading = {
+        outputsOf: (owner: string, address: Address) => outputs.get(owner)?.get(address),
+        idOf: (owner: string, address: Address) => ids.get(owner)?.get(address),
+        fresh,
+        signal,
+      }
       const [kubernetes, postgres, fences] = await Promise.all([
         readKubernetes(products, fresh, signal),
         readPostgres(products, databases, signal),
-        readFences(products, judged, outputsOf, fresh, signal),
+        readFences(products, judged, reading),
       ])
       return {
         source: context.facts.kubernetes?.medium === 'manifests' ? 'manifests' : 'live',

@@ -139,6 +139,20 @@ export async function readOutputs(store: StoreConnection): Promise<ReadonlyMap<s
   return byOwner
 }
 
+/** The backends' ids of what was made for these owners, by owner and address. */
+export async function readIds(store: StoreConnection, owners: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<Address, BackendId>>> {
+  if (owners.length === 0) return new Map()
+  const rows = await store.run((db) =>
+    db.selectFrom('ringfence.inventory').select(['owner', 'address', 'backend_id']).where('owner', 'in', owners).execute(),
+  )
+  const byOwner = new Map<string, Map<Address, BackendId>>()
+  for (const row of rows) {
+    const ids = byOwner.get(row.owner) ?? new Map<Address, BackendId>()
+    byOwner.set(row.owner, ids.set(row.address as Address, backendId(row.backend_id)))
+  }
+  return byOwner
+}
+
 async function writeJournal(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
   if (entry.intents !== undefined && entry.intents.length > 0) {
     await tx

@@ -106,15 +106,19 @@ describeOn(['kubernetes', 'postgres18'], 'a control plane killed with -9', () =>
   })
 
   it('at every kind of boundary while removing, leaves nothing of the tenant and nothing of another', { timeout: 240_000 }, async () => {
-    await run({ act: 'remove', kill: { boundary: 'before-intent', kind: 'credential/Login' } })
     const kills: { boundary: Boundary; kind: string }[] = [
-      { boundary: 'after-intent', kind: 'credential/Login' },
+      { boundary: 'before-intent', kind: 'credential/Login' },
+      { boundary: 'after-intent', kind: 'postgres/DatabaseGrants' },
       { boundary: 'after-call', kind: 'kubernetes/RoleBinding' },
-      { boundary: 'after-call', kind: 'postgres/Role' },
-      { boundary: 'after-intent', kind: 'postgres/Database' },
-      { boundary: 'after-outcome', kind: 'kubernetes/Namespace' },
+      { boundary: 'after-call', kind: 'postgres/Database' },
+      { boundary: 'after-outcome', kind: 'kubernetes/Workloads' },
     ]
-    for (const kill of kills) await run({ act: 'none', kill }).catch((error: unknown) => void expect(String(error)).toContain('no such'))
+    const outcomes: string[] = []
+    for (const kill of kills) outcomes.push(await run({ act: 'remove', kill }))
+    expect(outcomes.filter((outcome) => outcome === 'killed').length).toBeGreaterThanOrEqual(3)
+    expect(await run({ act: 'remove' })).toBe('converged')
+    expect((await admin.query(`select 1 from pg_database where datname = 'nine_db'`)).rowCount).toBe(0)
+    expect((await admin.query(`select 1 from pg_roles where rolname like 'nine\\_%'`)).rowCount).toBe(0)
     const left = await inCluster('/api/v1/namespaces?labelSelector=ringfence.dev%2Ftenant%3Dnine')
     expect(left).toEqual([])
   })
