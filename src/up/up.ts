@@ -26,7 +26,7 @@ import type { PlatformDocument } from '../model/platform.ts'
 import { defaultPlatform } from '../model/presets.ts'
 import { prove } from '../prover/prove.ts'
 import { connectStore } from '../store/connection.ts'
-import { createLedger, readOutputs } from '../store/ledger.ts'
+import { createLedger, readIds, readOutputs } from '../store/ledger.ts'
 import { migrate } from '../store/migrations.ts'
 import { listenToStore } from '../store/notifications.ts'
 import { tenantOf } from '../store/tenants.ts'
@@ -78,6 +78,11 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
   const notifications = listenToStore(postgres.store)
   undo.push(() => notifications.close())
 
+  // Opened last, and stopped after everything that uses it: an API server waits for the watches that are open.
+  const stopping = new AbortController()
+  const signal = AbortSignal.any([io.signal, stopping.signal])
+  let opening: Promise<RunningKubernetes> | undefined
+  undo.push(() => opening?.then((opened) => opened.stop()).catch(() => undefined))
   const products = createProducts(platform.spec, [computeLayer, networkLayer, databaseLayer])
   undo.push(() => Promise.allSettled(products.backends.map((backend) => backend.close())).then(() => undefined))
   const ledger = createLedger(store)
@@ -85,6 +90,7 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     products,
     tenants: async () => (await allTenants(store)).map(tenantOf),
     outputs: () => readOutputs(store),
+    ids: (owners) => readIds(store, owners),
     openings: openingsOf,
     trustedRoles: [...new Set(['postgres', postgres.tenants.user])],
     now: () => new Date(),
@@ -124,7 +130,9 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     products.attach('postgres', backend, await backend.facts(AbortSignal.timeout(10_000)))
     await runtime.attached(backend)
   }
-  const settled = attachKubernetes(options, io, products, runtime, undo)
+  undo.push(() => stopping.abort(new RingfenceError('Aborted', 'the process is stopping')))
+  opening = openKubernetes(options, io, products, signal)
+  const settled = attachKubernetes(opening, products, runtime, signal)
   // Whoever cares about the failure awaits it; it must not end the process by itself.
   settled.catch(() => undefined)
   return { url, controlPlane, products, runtime, settled, stop }
@@ -172,24 +180,18 @@ async function writePrivately(file: string, text: string): Promise<void> {
   await rename(fresh, file)
 }
 
-async function attachKubernetes(options: UpOptions, io: UpIo, products: ProductSet, runtime: Runtime, undo: Undo[]): Promise<void> {
+async function attachKubernetes(opening: Promise<RunningKubernetes>, products: ProductSet, runtime: Runtime, signal: AbortSignal): Promise<void> {
   let running: RunningKubernetes
-  const stopping = new AbortController()
-  const opening = openKubernetes(options, io, products, AbortSignal.any([io.signal, stopping.signal]))
-  // Stopping while it is still on its way waits for its end, so that nothing is left behind.
-  undo.push(async () => {
-    stopping.abort(new RingfenceError('Aborted', 'the process is stopping'))
-    await opening.then((opened) => opened.stop()).catch(() => undefined)
-  })
   try {
     running = await opening
   } catch (error) {
-    if (io.signal.aborted || stopping.signal.aborted) return
+    if (signal.aborted) return
     products.giveUp('kubernetes')
     products.giveUp('credentials')
     throw error
   }
-  const facts = await running.backend.facts(AbortSignal.timeout(30_000))
+  const facts = await running.backend.facts(AbortSignal.any([signal, AbortSignal.timeout(30_000)]))
+  if (signal.aborted) return
   products.attach('credentials', running.credentials)
   products.attach('kubernetes', running.backend, facts)
   await runtime.attached(running.backend)
