@@ -25,6 +25,7 @@ export type Act = <A extends readonly unknown[]>(run: (...args: A) => Promise<nu
 function addUp(program: Command, io: Io, act: Act, services: Services): void {
   type Flags = Connected & {
     demo?: boolean
+    verbose?: boolean
     port?: number
     context?: string
     inCluster?: boolean
@@ -35,6 +36,7 @@ function addUp(program: Command, io: Io, act: Act, services: Services): void {
     .command('up')
     .description('start the control plane: on embedded servers, or on the cluster that is named')
     .option('--demo', 'provision two example tenants and prove them isolated')
+    .option('--verbose', 'tell every event: each object made, each condition')
     .addOption(new Option('--port <port>', 'port of the API on loopback').argParser(port))
     .option('--data-dir <dir>', 'where everything is kept (default: .ringfence)')
     .addOption(
@@ -57,6 +59,7 @@ function addUp(program: Command, io: Io, act: Act, services: Services): void {
             dataDir: dataDirOf(io, flags),
             inCluster: flags.inCluster === true,
             kubernetes: flags.kubernetes ?? 'embedded',
+            ...(flags.verbose === true ? { verbose: true } : {}),
             ...(flags.port === undefined ? {} : { port: flags.port }),
             ...(flags.context === undefined ? {} : { context: flags.context }),
             ...(flags.platform === undefined ? {} : { platform: resolve(io.cwd, flags.platform) }),

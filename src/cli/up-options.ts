@@ -2,6 +2,8 @@
 export interface UpOptions {
   /** Provision the example tenants, print a tour, and keep serving. */
   readonly demo: boolean
+  /** Tell every event, instead of counts. */
+  readonly verbose?: boolean
   /** Port of the API on loopback; 0 takes a free one. */
   readonly port?: number
   /** Absolute. */

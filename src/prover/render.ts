@@ -4,21 +4,25 @@ import { allProved, type Report, type Verdict } from '../model/verdict.ts'
 
 const marks = { proved: '✓', refuted: '✗', undecided: '?' } as const
 
-/** Plain lines without colours: refutations with the way in, what is undecided with its reasons, then the sum. */
-export function renderReport(report: Report): string {
+/**
+ * Plain lines without colours: refutations with the way in, what is undecided with its reasons, then the sum. Where
+ * assumptions are only counted, the line says which command lists them.
+ */
+export function renderReport(report: Report, assumed: 'listed' | 'counted' = 'listed'): string {
   const { proved, refuted, undecided } = report.summary
   const assumptions = [
     ...new Set(report.verdicts.flatMap((verdict) => (verdict.verdict === 'proved' ? verdict.assuming : []))),
   ]
   const lines = [
     ...report.verdicts.flatMap((verdict) => linesOf(verdict)),
-    ...(assumptions.length === 0
+    ...(assumptions.length === 0 || assumed === 'counted'
       ? []
       : ['', 'Assuming:', ...assumptions.map((sentence) => `  - ${printable(sentence)}`)]),
     '',
     report.verdicts.length === 0
       ? 'No tenant was found: nothing is proved.'
       : `${proved} proved, ${refuted} refuted, ${undecided} undecided (source: ${report.source})`,
+    ...(assumptions.length > 0 && assumed === 'counted' ? [`under ${assumptions.length} assumptions, which \`ringfence prove\` lists`] : []),
   ]
   return `${lines.join('\n')}\n`
 }
@@ -30,7 +34,7 @@ function linesOf(verdict: Verdict): readonly string[] {
   const { subject, object, path, command } = verdict.counterexample
   return [
     head,
-    `    ${printable(subject)} reaches ${printable(object)}:`,
+    `    ${printable(subject)} can reach ${printable(object)}:`,
     ...path.map(
       (edge) =>
         `      ${printable(edge.from)} → ${printable(edge.to)}  [${printable(edge.rule)}] ${printable(edge.by)}`,

@@ -10,6 +10,7 @@ import type { ControlPlane } from '../engine/control-plane.ts'
 import { toRingfenceError } from '../model/errors.ts'
 import { printable } from '../model/printable.ts'
 import { renderReport } from '../prover/render.ts'
+import { narrate, type Narrator } from './narrate.ts'
 import { type Running, up } from './up.ts'
 
 const demoTenants = ['acme', 'globex'] as const
@@ -18,8 +19,13 @@ export async function upCommand(options: UpOptions, io: Io): Promise<number> {
   const line = (text: string) => say(io.stderr, text.split('\n').map(printable).join('\n'))
   line('starting PostgreSQL …')
   const running = await up(options, { env: io.env, signal: io.signal, log: line })
+  const watching = new AbortController()
+  const stopped = AbortSignal.any([watching.signal, io.signal])
   try {
-    line(`serving on ${running.url}`)
+    line(`the API is at ${running.url}, data in ${options.dataDir}`)
+    const story = narrate(line)
+    void running.settled.then(() => story.attached()).catch(() => undefined)
+    const told = options.demo || options.verbose === true ? follow(running.controlPlane, stopped, options.verbose === true ? verbose(line) : story) : Promise.resolve()
     const failed = await Promise.race([
       (options.demo ? demo(running, io, line) : running.settled).then(() => undefined),
       running.settled.then(() => new Promise<never>(() => undefined), toRingfenceError),
@@ -28,11 +34,14 @@ export async function upCommand(options: UpOptions, io: Io): Promise<number> {
       line(`Kubernetes cannot be had: ${failed.message}`)
       return exitCodes.failed
     }
-    line('stop with Ctrl-C')
+    if (!io.signal.aborted) line('stop with Ctrl-C; the data stays, and the next start goes on with it')
     if (!io.signal.aborted) await once(io.signal, 'abort')
     line('stopping …')
+    watching.abort()
+    await told
     return exitCodes.done
   } finally {
+    watching.abort()
     await running.stop()
   }
 }
@@ -41,6 +50,7 @@ export async function upCommand(options: UpOptions, io: Io): Promise<number> {
 async function demo(running: Running, io: Io, line: (text: string) => void): Promise<void> {
   const { controlPlane } = running
   const caller = { actor: 'system:demo', requestId: 'demo' }
+  const declared: string[] = []
   for (const name of demoTenants) {
     const text = await readFile(new URL(`../../examples/quickstart/${name}.yaml`, import.meta.url), 'utf8')
     const { created } = await controlPlane.create(parse(text), caller).catch((error: unknown) => {
@@ -48,26 +58,28 @@ async function demo(running: Running, io: Io, line: (text: string) => void): Pro
       if (toRingfenceError(error).code !== 'AlreadyExists') throw error
       return { created: false }
     })
-    line(`tenant ${name} ${created ? 'is declared' : 'was declared before'}`)
+    if (created) declared.push(name)
   }
-  const watching = new AbortController()
-  const signal = AbortSignal.any([watching.signal, io.signal])
-  const told = follow(controlPlane, signal, line)
+  line(declared.length > 0 ? `tenants declared: ${declared.join(', ')}` : `tenants declared before: ${demoTenants.join(', ')}`)
   await running.settled
-  const done = await settle(controlPlane, new Date().toISOString(), io.signal)
-  watching.abort()
-  await told
-  if (!done) return
-  say(io.stdout, renderReport(await controlPlane.prove([], caller)))
+  if (!(await settle(controlPlane, new Date().toISOString(), io.signal))) return
+  say(io.stdout, renderReport(await controlPlane.prove([], caller), 'counted'))
 }
 
-async function follow(controlPlane: ControlPlane, signal: AbortSignal, line: (text: string) => void): Promise<void> {
+/** Tells what happens from now on; the past is in `tenant watch`. */
+async function follow(controlPlane: ControlPlane, signal: AbortSignal, story: Pick<Narrator, 'event' | 'end'>): Promise<void> {
   const started = new Date().toISOString()
-  for await (const event of controlPlane.events({}, signal)) {
-    if (event.time < started || event.type === 'condition') continue
-    line(`${event.tenant}: ${event.message}`)
+  try {
+    for await (const event of controlPlane.events({}, signal)) if (event.time >= started) story.event(event)
+  } finally {
+    story.end()
   }
 }
+
+const verbose = (line: (text: string) => void): Pick<Narrator, 'event' | 'end'> => ({
+  event: ({ tenant, type, message }) => line(`${tenant} ${type}: ${message}`),
+  end: () => undefined,
+})
 
 /** Waits until both tenants stand, by a proof of this start and not of the last. */
 async function settle(controlPlane: ControlPlane, since: string, signal: AbortSignal): Promise<boolean> {

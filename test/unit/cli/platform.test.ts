@@ -154,7 +154,7 @@ describe('prove', () => {
   test('a refutation shows the way in and the command that demonstrates it', async () => {
     it.fake.report = reportOf([refuted('acme')], 'live')
     expect((await it.cli('prove')).out).toBe(`✗ acme  rbac.fenced  refuted
-    ServiceAccount globex/default reaches namespace acme:
+    ServiceAccount globex/default can reach namespace acme:
       k8s:sa:globex/default → k8s:ns:acme  [pods.exec] RoleBinding acme/let-all
     shown by: kubectl --as system:serviceaccount:globex:default -n acme auth can-i create pods/exec
 
