@@ -9,7 +9,7 @@ import type { Condition, Phase } from '../model/status.ts'
 import type { TenantDocument } from '../model/tenant.ts'
 import type { Report } from '../model/verdict.ts'
 
-export { type Condition, type Phase, phases } from '../model/status.ts'
+export type { Condition, Phase } from '../model/status.ts'
 
 export interface TenantView {
   readonly apiVersion: 'ringfence.dev/v1alpha1'

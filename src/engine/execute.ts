@@ -3,24 +3,19 @@
  * decides nothing; a step whose ground failed is not started. Outcomes and the intents of what became ready are
  * written together, so that many steps cost few transactions.
  */
-import type { AuditFact } from '../audit/entry.ts'
 import type { Call, Driver, Material, Owned } from '../model/driver.ts'
-import { type ErrorCode, RingfenceError, toRingfenceError } from '../model/errors.ts'
-import { type Address, layerOf, type Outputs, type Resource, resolveOutputs } from '../model/resource.ts'
+import { RingfenceError, toRingfenceError } from '../model/errors.ts'
+import { type Address, type Outputs, type Resource, resolveOutputs } from '../model/resource.ts'
 import type { CredentialRow } from '../planner/credentials.ts'
-import { isChange, type InventoryRow, type Plan, type Step } from '../planner/plan.ts'
-import type { EventFact, Intent, JournalVerb, Ledger, LedgerEntry } from '../store/ledger.ts'
+import { isChange, type Plan, type Step } from '../planner/plan.ts'
+import type { JournalVerb, Ledger } from '../store/ledger.ts'
 import type { HeldLease } from './held-lease.ts'
+import { type Author, type Finished, ledgerEntry, type Running } from './bookkeeping.ts'
 import { makeMaterial } from './material.ts'
-import { intentFact, outcomeFact, progressOf } from './record.ts'
 
-export interface Execution {
+export interface Execution extends Author {
   readonly held: HeldLease
   readonly ledger: Ledger
-  /** Tenant uid or `platform`. */
-  readonly owner: string
-  readonly ownerName: string
-  readonly requestId: string
   readonly credentials: readonly CredentialRow[]
   outputsOf(address: Address): Outputs | undefined
   driverOf(resource: Resource): Driver
@@ -39,17 +34,6 @@ export interface StepResult {
   readonly error?: RingfenceError
 }
 
-interface Running {
-  readonly step: Step
-  readonly intent: Intent
-  readonly material: { readonly [slot: string]: Material }
-}
-interface Finished extends Running {
-  readonly owned?: Owned
-  readonly gone?: boolean
-  readonly error?: RingfenceError
-}
-
 export async function execute(plan: Plan, run: Execution): Promise<readonly StepResult[]> {
   const changes = plan.steps.filter(isChange)
   const results = new Map<Address, StepResult>()
@@ -64,9 +48,9 @@ export async function execute(plan: Plan, run: Execution): Promise<readonly Step
 
   const start = (job: Running) => {
     const task = call(job, run, outputsOf)
-      .then((done) => {
+      .then((ended) => {
         run.checkpoint?.('after-call', job.step)
-        finished.push(done)
+        finished.push(ended)
       })
       .catch((error: unknown) => {
         crash = { error }
@@ -121,9 +105,7 @@ function settleStep(job: Finished, results: Map<Address, StepResult>, outputs: M
     const pending = new RingfenceError('Waiting', `${step.resource.kind} ${step.resource.externalName} is not gone yet`)
     results.set(step.address, { step, outcome: 'failed', error: pending })
   } else if (owned !== undefined && !owned.ready) {
-    const pending = new RingfenceError('Waiting', `${step.resource.kind} ${step.resource.externalName} is not ready yet`, {
-      ...(owned.retryAfterMs === undefined ? {} : { retryAfterMs: owned.retryAfterMs }),
-    })
+    const pending = new RingfenceError('Waiting', `${step.resource.kind} ${step.resource.externalName} is not ready yet`, (owned.retryAfterMs === undefined ? {} : { retryAfterMs: owned.retryAfterMs }))
     results.set(step.address, { step, outcome: 'failed', error: pending })
   } else results.set(step.address, { step, outcome: 'done' })
 }
@@ -157,21 +139,6 @@ async function call(job: Running, run: Execution, outputsOf: (address: Address) 
     return { ...job, error: toRingfenceError(error) }
   }
 }
-
-/** Answers that leave no doubt that nothing was done. After any other failure the intent stays open for recovery. */
-const definite: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'AlreadyExists',
-  'Conflict',
-  'Forbidden',
-  'Guarded',
-  'NotConfigured',
-  'NotFound',
-  'PreconditionFailed',
-  'RateLimited',
-  'Rejected',
-  'Unauthenticated',
-  'Waiting',
-])
 
 type Window = () => Call
 
@@ -222,87 +189,4 @@ async function removeAndWatch(driver: Driver, resource: Resource, seen: Owned, w
     if (after.status === 'unreadable') throw after.cause
   }
   return false
-}
-
-function ledgerEntry(done: readonly Finished[], jobs: readonly Running[], credentials: Map<string, CredentialRow>, run: Execution): LedgerEntry {
-  const audit: AuditFact[] = []
-  const events: EventFact[] = []
-  const remember: InventoryRow[] = []
-  const forget: Address[] = []
-  const touched = new Set<string>()
-  for (const job of done) {
-    const { step, owned } = job
-    if (owned !== undefined) {
-      remember.push({
-        address: step.address,
-        id: owned.id,
-        resource: step.resource,
-        outputs: owned.outputs,
-        adopted: step.verb === 'adopt' || (step.resource.adopt === true && step.verb !== 'create'),
-      })
-      for (const key of learnVerifiers(job, owned, credentials)) touched.add(key)
-    }
-    if (job.gone === true && step.verb !== 'replace') forget.push(step.address)
-    audit.push(outcomeFact(run, job.step, job.intent.id, job.error))
-    events.push(progressOf(run, job.step, job.error))
-  }
-  for (const job of jobs) {
-    audit.push(intentFact(run, job.step, job.intent.id))
-    if (job.step.why === 'drift' || job.step.why === 'lost') events.push(driftEvent(run, job.step))
-    for (const key of beginRotation(job, credentials)) touched.add(key)
-  }
-  return {
-    intents: jobs.map((job) => job.intent),
-    outcomes: done
-      .filter((job) => job.error === undefined || definite.has(job.error.code))
-      .map((job) => ({ id: job.intent.id, outcome: job.error === undefined ? ('done' as const) : ('failed' as const) })),
-    remember,
-    forget,
-    forgetCredentials: forget,
-    credentials: [...touched].flatMap((key) => credentials.get(key) ?? []).filter((row) => !forget.includes(row.source)),
-    audit,
-    events,
-  }
-}
-
-const driftEvent = (run: Execution, step: Step): EventFact => ({
-  tenant: run.ownerName,
-  type: 'drift',
-  reason: step.why === 'lost' ? 'Lost' : 'Drift',
-  message: `${step.resource.kind} ${step.resource.externalName} ${step.why === 'lost' ? 'is gone' : `differs at ${step.drift.map((one) => one.path).join(', ')}`}`,
-  layer: layerOf(step.address),
-  address: step.address,
-})
-
-/** From the intent on, until both ends confirm, the credential is in doubt. */
-function beginRotation(job: Running, credentials: Map<string, CredentialRow>): readonly string[] {
-  return job.step.rotations
-    .filter((rotation) => rotation.role === 'source')
-    .map((rotation) => {
-      const key = `${rotation.source}#${rotation.slot}`
-      const material = job.material[rotation.name]
-      if (material === undefined) throw new RingfenceError('Internal', `no material for ${key}`)
-      credentials.set(key, {
-        source: rotation.source,
-        slot: rotation.slot,
-        version: rotation.version,
-        state: 'pending',
-        sourceFingerprint: material.sourceFingerprint,
-        verifiers: {},
-      })
-      return key
-    })
-}
-
-function learnVerifiers(job: Finished, owned: Owned, credentials: Map<string, CredentialRow>): readonly string[] {
-  return job.step.rotations
-    .filter((rotation) => rotation.role === 'verifier')
-    .flatMap((rotation) => {
-      const key = `${rotation.source}#${rotation.slot}`
-      const row = credentials.get(key)
-      if (row === undefined) return []
-      const verifiers = { ...row.verifiers, [job.step.address]: owned.credentials?.[rotation.name] ?? null }
-      credentials.set(key, { ...row, verifiers, state: 'settled' })
-      return [key]
-    })
 }

@@ -56,7 +56,7 @@ export function createLeaseKeeper(store: StoreConnection, onError: (error: unkno
   timer.unref()
   return {
     hold(lease) {
-      const entry: Entry = { lease, controller: new AbortController(), untilMs: Date.now() + leaseTtlMs - 500 }
+      const entry: Entry = { lease, controller: new AbortController(), untilMs: lease.untilMs ?? Date.now() + leaseTtlMs - 500 }
       entries.set(lease.key, entry)
       return {
         lease,
@@ -73,7 +73,7 @@ export function createLeaseKeeper(store: StoreConnection, onError: (error: unkno
     },
     drop: (lease) => void entries.delete(lease.key),
     abort() {
-      for (const entry of [...entries.values()]) lose(entry, 'the process is stopping')
+      for (const entry of Array.from(entries.values())) lose(entry, 'the process is stopping')
     },
     stop: () => clearInterval(timer),
   }

@@ -3,7 +3,7 @@
  * settled by looking, never by guessing. Reads only; what was recovered is written by the pass.
  */
 import type { Driver, Observation } from '../model/driver.ts'
-import { RingfenceError, toRingfenceError } from '../model/errors.ts'
+import { toRingfenceError } from '../model/errors.ts'
 import type { Address, Outputs, Resource } from '../model/resource.ts'
 import { resolveOutputs } from '../model/resource.ts'
 import type { InventoryRow } from '../planner/plan.ts'
@@ -75,5 +75,3 @@ function foundBy(intent: OpenIntent, observed: ReadonlyMap<Address, Observation>
   if (state.inventory.get(intent.address)?.id === seen.id) return []
   return [{ address: intent.address, id: seen.id, resource: intent.resource, outputs: seen.outputs, adopted: false }]
 }
-
-export const unobserved = (address: Address): RingfenceError => new RingfenceError('Unreadable', `${address} was not observed`)

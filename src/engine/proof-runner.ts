@@ -2,7 +2,7 @@
  * Proves tenants for the passes that ask, several at once: whoever asks while a proof runs shares the next one, so
  * that a hundred passes cost a few snapshots. The snapshot comes from the watch caches, which hold our own writes.
  */
-import { RingfenceError, toRingfenceError } from '../model/errors.ts'
+import { type RingfenceError, toRingfenceError } from '../model/errors.ts'
 import type { Report, Verdict } from '../model/verdict.ts'
 import type { World } from '../model/world.ts'
 import type { WorldReader } from './world.ts'

@@ -33,6 +33,10 @@ export interface Runtime {
 /** A proof of everybody gathers this long, so that a burst of changes costs one. */
 const proofDelayMs = 300
 
+/** Where changes may have been missed, everybody is compared after this long, and not more often than that. */
+const missedDelayMs = 500
+const missedEveryMs = 15_000
+
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { store, log } = options
   const stopping = new AbortController()
@@ -63,8 +67,21 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       void proveAll()
     }, proofDelayMs)
   }
+  let missedTimer: NodeJS.Timeout | undefined
+  let sweptMs = 0
+  // Kinds are listed one by one and a broken connection breaks many watches: one sweep answers for all of them.
+  const onMissedChanges = () => {
+    missedTimer ??= setTimeout(
+      () => {
+        missedTimer = undefined
+        void resync()
+      },
+      Math.max(missedDelayMs, sweptMs + missedEveryMs - Date.now()),
+    )
+  }
   const resync = () =>
     guarded('the resync', async () => {
+      sweptMs = Date.now()
       await store.run((db) => trigger(db, [platformKey], 'resync'))
       const { checked, triggered } = await sweep(store, options.products, stopping.signal)
       if (triggered.length > 0) log('info', `resync: ${triggered.length} of ${checked} tenants need a pass`)
@@ -75,7 +92,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     worker,
     resync,
     async attached(backend) {
-      watches.push(watchBackend(backend, { store, onGlobalChange, platformKey, log }, stopping.signal))
+      watches.push(watchBackend(backend, { store, onGlobalChange, onMissedChanges, platformKey, log }, stopping.signal))
       // What this backend holds of the platform's objects is not known until a pass has looked.
       await store.run((db) => setPlatformStands(db, false))
       await store.run((db) => trigger(db, [platformKey], 'attached'))
@@ -86,6 +103,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     async stop(graceMs = 5_000) {
       clearInterval(timer)
       clearTimeout(proofTimer)
+      clearTimeout(missedTimer)
       await worker.stop(graceMs)
       stopping.abort()
       await Promise.allSettled(watches)

@@ -1,52 +1,34 @@
 /** The control plane behind every way in: reads from the store, acts through the tenant service, proves on demand. */
-import { createHash } from 'node:crypto'
-import { canonicalJson } from '../audit/canonical.ts'
-import type { AuditFact } from '../audit/entry.ts'
+import { type AuditFact, platformChain } from '../audit/entry.ts'
 import { RingfenceError } from '../model/errors.ts'
-import type { LayerContext } from '../model/layer.ts'
-import { resolveNames, slugOf } from '../model/names.ts'
-import type { Resource } from '../model/resource.ts'
-import type { Tenant, TenantDocument } from '../model/tenant.ts'
-import { type Block, plan as draw, type Plan } from '../planner/plan.ts'
 import { appendAudit, readAudit } from '../store/audit-log.ts'
 import type { StoreConnection } from '../store/connection.ts'
 import { streamEvents } from '../store/events.ts'
 import { idempotent } from '../store/idempotency.ts'
-import type { Ledger } from '../store/ledger.ts'
 import type { Notifications } from '../store/notifications.ts'
-import { findTenant, listTenants, tenantOf, type TenantRow } from '../store/tenants.ts'
+import { findTenant, listTenants, type TenantRow } from '../store/tenants.ts'
 import { pause, resume } from '../store/operations.ts'
 import type { Caller, ControlPlane, PlanView, ProgressEvent } from './control-plane.ts'
 import { doctor } from './doctor.ts'
-import { observeAll } from './observe.ts'
+import { drawPlan, type PlanParts } from './draw-plan.ts'
 import { postgresVersion } from './postgres-version.ts'
-import { type Foretell, plannedWorld } from './planned-world.ts'
-import type { Products } from './products.ts'
-import type { Prove } from './proof-runner.ts'
 import { allTenants, createTenantService } from './tenant-service.ts'
 import { auditView, tenantView } from './views.ts'
-import { boundaryOf, type Openings, type WorldReader } from './world.ts'
 
-export interface ServiceParts {
+export interface ServiceParts extends PlanParts {
   readonly store: StoreConnection
-  readonly ledger: Ledger
   readonly notifications: Notifications
-  readonly products: Products
-  readonly worlds: WorldReader
-  readonly prove: Prove
-  readonly foretell: readonly Foretell[]
   readonly version: string
-  readonly openings: Openings
 }
 
-export function createControlPlane(parts: ServiceParts): ControlPlane {
-  const { store, products } = parts
-  const tenants = createTenantService(store, products)
-  const required = async (name: string): Promise<TenantRow> => {
-    const row = await store.run((db) => findTenant(db, name))
-    if (row === undefined) throw new RingfenceError('NotFound', `tenant ${name} does not exist`)
-    return row
-  }
+type Acts = Pick<ControlPlane, 'create' | 'apply' | 'plan' | 'applyPlan' | 'remove'>
+type Reads = Pick<ControlPlane, 'get' | 'list' | 'events' | 'prove' | 'audit'>
+type Operations = Pick<ControlPlane, 'auditDenials' | 'pause' | 'resume' | 'doctor' | 'version' | 'idempotent'>
+
+export const createControlPlane = (parts: ServiceParts): ControlPlane => ({ ...acts(parts), ...reads(parts), ...operations(parts) })
+
+function acts(parts: ServiceParts): Acts {
+  const tenants = createTenantService(parts.store, parts.products)
   const planFor = async (input: unknown): Promise<PlanView> => {
     const { document, before } = await tenants.admit(input)
     return drawPlan(parts, document, before)
@@ -69,6 +51,18 @@ export function createControlPlane(parts: ServiceParts): ControlPlane {
       const { row } = await tenants.apply(saved.document, caller)
       return tenantView(row)
     },
+    remove: async (name, confirm, caller, ifMatch) => tenantView(await tenants.remove(name, confirm, caller, ifMatch)),
+  }
+}
+
+function reads(parts: ServiceParts): Reads {
+  const { store } = parts
+  const required = async (name: string): Promise<TenantRow> => {
+    const row = await store.run((db) => findTenant(db, name))
+    if (row === undefined) throw new RingfenceError('NotFound', `tenant ${name} does not exist`)
+    return row
+  }
+  return {
     get: async (name) => tenantView(await required(name)),
     async list({ phase, limit, after }) {
       const rows = await store.run((db) =>
@@ -78,7 +72,6 @@ export function createControlPlane(parts: ServiceParts): ControlPlane {
       const last = items.at(-1)?.metadata.name
       return { items, ...(rows.length > limit && last !== undefined ? { next: last } : {}) }
     },
-    remove: async (name, confirm, caller, ifMatch) => tenantView(await tenants.remove(name, confirm, caller, ifMatch)),
     events: (query, signal) => progress(parts, query, signal),
     async prove(names) {
       const signal = AbortSignal.timeout(60_000)
@@ -97,11 +90,17 @@ export function createControlPlane(parts: ServiceParts): ControlPlane {
       const last = items.at(-1)?.sequence
       return { items, ...(entries.length > limit && last !== undefined ? { next: String(last) } : {}) }
     },
+  }
+}
+
+function operations(parts: ServiceParts): Operations {
+  const { store, products } = parts
+  return {
     auditDenials: (count, reason, requestId) =>
       store.transact((tx) =>
         appendAudit(tx, [
           {
-            chain: 'platform',
+            chain: platformChain,
             actor: 'unknown',
             action: 'access.denied',
             object: 'http',
@@ -138,7 +137,7 @@ export function createControlPlane(parts: ServiceParts): ControlPlane {
 }
 
 const engineFact = (caller: Caller, action: string): AuditFact => ({
-  chain: 'platform',
+  chain: platformChain,
   actor: caller.actor,
   action,
   object: 'engine',
@@ -166,72 +165,4 @@ async function* progress(
       ...(row.address === null ? {} : { address: row.address }),
     }
   }
-}
-
-/** The uid that a tenant would get is not known before it is made; plans of new tenants carry this one. */
-const noUid = '00000000-0000-4000-8000-000000000000'
-
-async function drawPlan(parts: ServiceParts, document: TenantDocument, before: TenantRow | undefined): Promise<PlanView> {
-  const { products } = parts
-  const { context } = products
-  const tenant = plannedTenant(context, document, before)
-  const blocked: Block[] = []
-  const desired: Resource[] = []
-  for (const layer of products.layers.filter((one) => one.wanted(tenant, context))) {
-    const problem = products.problem(layer, tenant)
-    if (problem === undefined) desired.push(...layer.desired(tenant, context))
-    else blocked.push({ address: layer.name as Block['address'], code: problem.code, message: problem.message })
-  }
-  const stored = await parts.ledger.read(tenant.uid)
-  const signal = AbortSignal.timeout(30_000)
-  const observer = { driverOf: (resource: Resource) => products.driverOf(resource), window: () => ({ signal, deadlineMs: Date.now() + 8_000 }) }
-  const { observed, found } = await observeAll(desired, stored, true, observer)
-  const inventory = new Map([...stored.inventory, ...found.map((row) => [row.address, row] as const)])
-  const drawn: Plan =
-    desired.length === 0
-      ? { owner: tenant, steps: [], blocked: [], forget: [], retained: [] }
-      : draw({
-          owner: tenant,
-          desired,
-          inventory,
-          observed,
-          credentials: stored.credentials,
-          removing: false,
-          diff: (resource, state) => products.driverOf(resource).diff(resource, state),
-        })
-  const whole: Plan = { ...drawn, blocked: [...blocked, ...drawn.blocked] }
-  const boundary = boundaryOf(tenant, context, parts.openings(tenant, context, (address) => stored.inventory.get(address)?.outputs))
-  const world = await parts.worlds.read({ fresh: true, signal, inside: new Set(before === undefined ? [] : [tenant.name]) })
-  const report = parts.prove(plannedWorld(world, whole, boundary, parts.foretell), { tenants: [tenant.name] })
-  // What would be done, to which objects, and what comes of it: a plan that differs in none of these is the same plan.
-  const acts = whole.steps.map((step) => [step.address, step.verb, 'seen' in step ? step.seen.id : '', step.drift.map(({ path, from, to }) => [path, from ?? null, to ?? null])])
-  const basis = createHash('sha256')
-    .update(canonicalJson([before?.resourceVersion ?? 0, document, acts, whole.blocked.map(({ address, code }) => [address, code]), { ...report.summary }]))
-    .digest('hex')
-  return {
-    tenant: tenant.name,
-    uid: before?.uid ?? null,
-    generation: (before?.generation ?? 0) + (before === undefined ? 1 : 0),
-    basis,
-    steps: whole.steps.map(({ address, resource, verb, destructive, drift, why }) => ({
-      address,
-      kind: resource.kind,
-      externalName: resource.externalName,
-      verb,
-      destructive,
-      drift,
-      why,
-    })),
-    blocked: whole.blocked.map(({ address, code, message }) => ({ address, reason: code, message })),
-    report,
-    document,
-  }
-}
-
-function plannedTenant(context: LayerContext, document: TenantDocument, before: TenantRow | undefined): Tenant {
-  if (before !== undefined) return { ...tenantOf(before), spec: document.spec, labels: document.metadata.labels }
-  const { name } = document.metadata
-  const { spec } = document
-  const names = resolveNames(context.platform, { name, slug: slugOf({ name, spec }), uid: noUid, spec })
-  return { name, uid: noUid, generation: 1, spec, labels: document.metadata.labels, names }
 }

@@ -1,4 +1,5 @@
 /** From rows to what the ways in show. Pure. */
+import { platformChain } from '../audit/entry.ts'
 import { RingfenceError } from '../model/errors.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { OtherTenant } from '../model/admit.ts'
@@ -59,7 +60,7 @@ export function auditView(row: AuditRow, nameOf: (uid: string) => string | undef
   return {
     sequence: row.sequence,
     time: text(body, 'time'),
-    tenant: row.chain === 'platform' ? null : (nameOf(row.chain) ?? row.chain),
+    tenant: row.chain === platformChain ? null : (nameOf(row.chain) ?? row.chain),
     actor: text(body, 'actor'),
     action: text(body, 'action'),
     object: text(body, 'object'),

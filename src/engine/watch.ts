@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Backend, BackendChange } from '../model/driver.ts'
 import { toRingfenceError } from '../model/errors.ts'
 import type { StoreConnection } from '../store/connection.ts'
+import { ownersOf } from '../store/ledger.ts'
 import { trigger } from '../store/leases.ts'
 import { allTenants } from './tenant-service.ts'
 
@@ -13,6 +14,8 @@ export interface WatchOptions {
   readonly store: StoreConnection
   /** Called after a change that may concern every tenant: a cluster role, an admission rule. */
   onGlobalChange(): void
+  /** Called when changes may have been missed. */
+  onMissedChanges(): void
   readonly platformKey: string
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
 }
@@ -27,6 +30,9 @@ const globalKinds = new Set([
   'kubernetes/ValidatingAdmissionPolicy',
   'kubernetes/ValidatingAdmissionPolicyBinding',
 ])
+
+/** Kinds of a server that all tenants share: what is not a tenant's may still reach every tenant. */
+const strangerKinds = new Set(['postgres/Role', 'postgres/Database'])
 
 export async function watchBackend(backend: Backend, options: WatchOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && backend.changes !== undefined) {
@@ -59,17 +65,23 @@ async function dispatch(changes: readonly BackendChange[], options: WatchOptions
     byName.set(row.names.databaseOwner, row.uid)
   }
   const keys = new Set<string>()
+  const owners = await ownersOf(options.store, changes.flatMap((change) => (change === 'resync' ? [] : [change.externalName])))
   let everybody = false
+  let missed = false
   for (const change of changes) {
     if (change === 'resync') {
       everybody = true
+      missed = true
       continue
     }
-    const owner = byName.get(change.externalName.split('/')[0] ?? '') ?? byName.get(change.externalName)
-    if (owner !== undefined) keys.add(owner)
-    else keys.add(options.platformKey)
-    if (globalKinds.has(change.kind)) everybody = true
+    // Exactly what was made, wherever it lies; then whose boundary it lies in, for what others add there.
+    const { kind, externalName } = change
+    const made = owners.get(`${kind} ${externalName}`)
+    const owner = made ?? byName.get(externalName.split('/')[0] ?? '') ?? byName.get(externalName)
+    keys.add(owner ?? options.platformKey)
+    if (globalKinds.has(kind) || (owner === undefined && strangerKinds.has(kind))) everybody = true
   }
   await options.store.run((db) => trigger(db, [...keys], 'change'))
   if (everybody) options.onGlobalChange()
+  if (missed) options.onMissedChanges()
 }

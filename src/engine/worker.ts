@@ -6,18 +6,16 @@ import { randomUUID } from 'node:crypto'
 import { type RingfenceError, toRingfenceError } from '../model/errors.ts'
 import type { StoreConnection } from '../store/connection.ts'
 import { claim, fence, type Lease, release } from '../store/leases.ts'
-import { appendEvents, type EventFact, type Ledger } from '../store/ledger.ts'
-import { appendAudit } from '../store/audit-log.ts'
+import type { Ledger } from '../store/ledger.ts'
 import { platformStands, setPlatformStands } from '../store/operations.ts'
-import { findTenantByUid, markGone, type NameClaim, tenantOf, type TenantRow, writeStatus } from '../store/tenants.ts'
+import { findTenantByUid, tenantOf } from '../store/tenants.ts'
 import { isChange } from '../planner/plan.ts'
-import { standing } from './conditions.ts'
+import { conclude, concludeGone, troublesOf } from './conclude.ts'
 import type { Execution } from './execute.ts'
 import { createLeaseKeeper, type HeldLease, type LeaseKeeper } from './held-lease.ts'
-import { type PassResult, runPass } from './pass.ts'
+import { runPass } from './pass.ts'
 import type { Products } from './products.ts'
 import type { ProofRunner } from './proof-runner.ts'
-import { engineActor } from './record.ts'
 import { nextPassMs, type Trouble } from './retry.ts'
 
 export const platformKey = 'platform'
@@ -179,145 +177,8 @@ async function runTenant(context: Context, held: HeldLease): Promise<void> {
   else await conclude(context, held, row, result)
 }
 
-async function conclude(context: Context, held: HeldLease, row: TenantRow, result: PassResult): Promise<void> {
-  const troubles = troublesOf(result)
-  const refuted = result.verdicts?.some((verdict) => verdict.verdict !== 'proved') === true
-  const waitMs = nextPassMs(refuted ? [...troubles, { code: 'Waiting' }] : troubles, held.lease.attempts, (context.random ?? Math.random)())
-  const now = new Date()
-  const removing = row.deletingAt !== null
-  const after = standing(
-    { phase: row.phase, conditions: row.conditions },
-    {
-      layers: result.layers,
-      problems: result.problems,
-      blocked: result.plan?.blocked ?? [],
-      results: result.results,
-      verdicts: result.verdicts,
-      rendered: context.products.context.facts.kubernetes?.medium === 'manifests',
-      removing,
-      ...(result.fault === undefined ? {} : { fault: result.fault }),
-    },
-    now.toISOString(),
-    new Date(now.getTime() + waitMs).toISOString(),
-  )
-  const events = eventsOf(row, after, result)
-  const observedGeneration = result.fault === undefined ? row.generation : row.observedGeneration
-  const same =
-    after.phase === row.phase && observedGeneration === row.observedGeneration && result.verdicts === undefined && sameConditions(row, after.conditions)
-  if (!same || events.length > 0) {
-    await context.store.transact(async (tx) => {
-      await fence(tx, held.lease)
-      await writeStatus(tx, row.uid, {
-        phase: after.phase,
-        observedGeneration,
-        conditions: after.conditions,
-        ...(result.verdicts === undefined ? {} : { proof: proofOf(result.verdicts, now) }),
-      })
-      await appendEvents(tx, events)
-      if (result.verdicts !== undefined) {
-        await appendAudit(tx, [
-          {
-            chain: row.uid,
-            actor: engineActor,
-            action: 'proof',
-            object: `tenant/${row.name}`,
-            decision: 'found',
-            severity: refuted ? 'warning' : 'info',
-            classification: 'internal',
-            requestId: `generation-${row.generation}`,
-            details: proofOf(result.verdicts, now),
-          },
-        ])
-      }
-    })
-  }
-  const allDone = removing && troubles.length === 0
-  await release(context.store, held.lease, { runAfterMs: allDone ? 0 : waitMs, failed: troubles.some((trouble) => trouble.code !== 'Waiting') })
-}
-
-/** The end: names are freed, but for those of what was retained. */
-async function concludeGone(context: Context, held: HeldLease, row: TenantRow, result: PassResult): Promise<void> {
-  const retained = result.plan?.retained ?? []
-  const kept: readonly NameClaim[] = retained.map((one) => ({ space: one.resource.kind, name: one.resource.externalName }))
-  await context.store.transact(async (tx) => {
-    await fence(tx, held.lease)
-    await markGone(tx, row.uid, kept)
-    await appendEvents(tx, [
-      {
-        tenant: row.name,
-        type: 'phase',
-        reason: 'Gone',
-        message: retained.length === 0 ? 'nothing is left' : `kept by retain: ${retained.map((one) => `${one.resource.kind} ${one.resource.externalName}`).join(', ')}`,
-      },
-    ])
-    await appendAudit(tx, [
-      {
-        chain: row.uid,
-        actor: engineActor,
-        action: 'tenant.gone',
-        object: `tenant/${row.name}`,
-        decision: 'done',
-        severity: 'warning',
-        classification: 'confidential',
-        requestId: `generation-${row.generation}`,
-        details: { retained: retained.map((one) => `${one.resource.kind} ${one.resource.externalName}`) },
-      },
-    ])
-  })
-  await release(context.store, held.lease, { runAfterMs: 0, failed: false, forget: true })
-}
-
 async function endPass(context: Context, held: HeldLease, troubles: readonly (RingfenceError | Trouble)[]): Promise<void> {
   const list = troubles.map((trouble) => ({ code: trouble.code, ...('facts' in trouble && trouble.facts.retryAfterMs !== undefined ? { retryAfterMs: trouble.facts.retryAfterMs } : {}) }))
   const runAfterMs = nextPassMs(list, held.lease.attempts, (context.random ?? Math.random)())
   await release(context.store, held.lease, { runAfterMs, failed: list.length > 0 })
-}
-
-/** What went wrong in a pass, for the retry and the log. */
-function troublesOf(result: PassResult): readonly (Trouble & { readonly message: string })[] {
-  const errors = [
-    ...(result.fault === undefined ? [] : [result.fault]),
-    ...result.problems.values(),
-    ...result.results.flatMap((one) => (one.error === undefined ? [] : [one.error])),
-  ]
-  return [
-    ...errors.map((error) => ({
-      code: error.code,
-      message: error.message,
-      ...(error.facts.retryAfterMs === undefined ? {} : { retryAfterMs: error.facts.retryAfterMs }),
-    })),
-    ...(result.plan?.blocked ?? []).map((block) => ({ code: block.code, message: `${block.address}: ${block.message}` })),
-  ]
-}
-
-function eventsOf(row: TenantRow, after: { readonly phase: string; readonly conditions: TenantRow['conditions'] }, result: PassResult): readonly EventFact[] {
-  const events: EventFact[] = []
-  const common = { tenant: row.name }
-  if (result.verdicts !== undefined) {
-    const counts = proofOf(result.verdicts, new Date())
-    const refuted = result.verdicts.filter((verdict) => verdict.verdict === 'refuted').map((verdict) => verdict.claim)
-    events.push({
-      ...common,
-      type: 'proof',
-      reason: refuted.length > 0 ? 'Refuted' : counts.undecided > 0 ? 'Undecided' : 'Proved',
-      message: refuted.length > 0 ? `refuted: ${refuted.join(', ')}` : `${counts.proved} proved, ${counts.undecided} undecided`,
-    })
-  }
-  for (const condition of after.conditions) {
-    const before = row.conditions.find((one) => one.type === condition.type)
-    if (before?.status === condition.status && before.reason === condition.reason) continue
-    events.push({ ...common, type: 'condition', reason: `${condition.type}${condition.reason}`, message: `${condition.type} is ${condition.status}: ${condition.message}` })
-  }
-  if (after.phase !== row.phase) events.push({ ...common, type: 'phase', reason: after.phase, message: `${row.name} is ${after.phase}` })
-  return events
-}
-
-const proofOf = (verdicts: NonNullable<PassResult['verdicts']>, at: Date) => {
-  const count = (kind: string) => verdicts.filter((verdict) => verdict.verdict === kind).length
-  return { at: at.toISOString(), proved: count('proved'), refuted: count('refuted'), undecided: count('undecided') }
-}
-
-const sameConditions = (row: TenantRow, conditions: TenantRow['conditions']): boolean => {
-  const bare = (list: TenantRow['conditions']) => JSON.stringify(list.map(({ type, status, reason, message }) => [type, status, reason, message]))
-  return bare(row.conditions) === bare(conditions)
 }

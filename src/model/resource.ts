@@ -90,7 +90,7 @@ export function resolveOutputs(
       if (found === undefined) missing.add(address)
       return found ?? null
     }
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner as Json)]))
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner)]))
   }
   const resolved = walk(spec) as JsonObject
   return missing.size > 0 ? { missing: [...missing] } : { spec: resolved }

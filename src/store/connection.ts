@@ -14,7 +14,7 @@ export type StoreTransaction = Transaction<Tables>
 /** `bigint` columns are counters far below 2^53; as numbers they compare and serialise. */
 const types = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    oid === pg.types.builtins.INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
 }
 
 export interface StoreConnection {

@@ -15,8 +15,10 @@ export interface Lease {
   /** The `dirty` counter that this pass answers for. */
   readonly dirty: number
   readonly attempts: number
-  /** Why the key was triggered since the last pass. */
+  /** Why the key was triggered since the last pass that came to its end. */
   readonly reasons: readonly string[]
+  /** Epoch milliseconds (ours) until which the lease surely is held: counted from before it was asked for. */
+  readonly untilMs?: number
 }
 
 export const leaseTtlMs = 12_000
@@ -34,8 +36,12 @@ export async function trigger(db: Database | StoreTransaction, keys: readonly st
   await sql`select pg_notify('ringfence_work', '')`.execute(db)
 }
 
-/** Claims up to `limit` due keys that nobody holds. */
+/**
+ * Claims up to `limit` due keys that nobody holds. Their reasons stay in the queue until the pass has ended: whoever
+ * takes over from a holder that died must know of them.
+ */
 export function claim(store: StoreConnection, holder: string, limit: number): Promise<readonly Lease[]> {
+  const untilMs = Date.now() + leaseTtlMs
   return store.transact(async (tx) => {
     const { rows } = await sql<Omit<Lease, 'holder' | 'token'>>`
       select work.key, work.dirty, work.attempts, work.reasons from ringfence.work as work
@@ -52,10 +58,8 @@ export function claim(store: StoreConnection, holder: string, limit: number): Pr
           where lease.expires_at <= clock_timestamp()
         returning token`.execute(tx)
       const token = taken.rows[0]?.token
-      if (token !== undefined) leases.push({ ...row, holder, token })
+      if (token !== undefined) leases.push({ ...row, holder, token, untilMs })
     }
-    const keys = leases.map((lease) => lease.key)
-    if (keys.length > 0) await tx.updateTable('ringfence.work').set({ reasons: sql`'{}'` }).where('key', 'in', keys).execute()
     return leases
   })
 }
@@ -87,11 +91,14 @@ export async function fence(tx: StoreTransaction, lease: Lease): Promise<void> {
   }
 }
 
-/** Ends a pass: due again after `runAfterMs`, at once when triggered meanwhile; never again when `forget` is set. */
+/**
+ * Ends a pass: due again after `runAfterMs`, at once when triggered meanwhile; never again when `forget` is set. The
+ * reasons are answered for by the pass, unless it says that it did not get to them (`unanswered`).
+ */
 export async function release(
   store: StoreConnection,
   lease: Lease,
-  next: { readonly runAfterMs: number; readonly failed: boolean; readonly forget?: boolean },
+  next: { readonly runAfterMs: number; readonly failed: boolean; readonly forget?: boolean; readonly unanswered?: boolean },
 ): Promise<void> {
   await store.transact(async (tx) => {
     await fence(tx, lease)
@@ -101,6 +108,7 @@ export async function release(
     await sql`
       update ringfence.work set seen = ${lease.dirty},
         attempts = ${next.failed ? lease.attempts + 1 : 0},
+        reasons = case when dirty > ${lease.dirty} or ${next.unanswered === true} then reasons else '{}' end,
         run_after = case when dirty > ${lease.dirty} then least(run_after, clock_timestamp())
           else clock_timestamp() + ${next.runAfterMs} * interval '1 ms' end
       where key = ${lease.key}`.execute(tx)

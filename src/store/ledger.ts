@@ -153,6 +153,15 @@ export async function readIds(store: StoreConnection, owners: readonly string[])
   return byOwner
 }
 
+/** Whose objects of these external names are, by kind and name; `platform` among the owners. */
+export async function ownersOf(store: StoreConnection, externalNames: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (externalNames.length === 0) return new Map()
+  const rows = await store.run((db) =>
+    db.selectFrom('ringfence.inventory').select(['owner', 'kind', 'external_name']).where('external_name', 'in', [...new Set(externalNames)]).execute(),
+  )
+  return new Map(rows.map((row) => [`${row.kind} ${row.external_name}`, row.owner]))
+}
+
 async function writeJournal(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
   if (entry.intents !== undefined && entry.intents.length > 0) {
     await tx
@@ -192,7 +201,7 @@ async function writeInventory(tx: StoreTransaction, owner: string, entry: Ledger
           kind: row.resource.kind,
           backend: row.resource.backend,
           external_name: row.resource.externalName,
-          backend_id: row.id as BackendId,
+          backend_id: row.id,
           resource: JSON.stringify(row.resource),
           outputs: JSON.stringify(row.outputs satisfies Outputs),
           adopted: row.adopted,

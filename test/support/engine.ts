@@ -106,7 +106,7 @@ export async function openEngine(verdicts: (tenant: string) => readonly Verdict[
   const access = servers().postgres18
   const database = `engine_${randomUUID().replaceAll('-', '').slice(0, 12)}`
   const ssl = access.tls ? { rejectUnauthorized: true, ...(access.ca === undefined ? {} : { ca: access.ca }) } : false
-  const admin = new pg.Client({ ...access, ssl } as pg.ClientConfig)
+  const admin = new pg.Client({ ...access, ssl })
   await admin.connect()
   await admin.query(`create database ${database}`)
   const store = connectStore({ ...access, database }, 6)

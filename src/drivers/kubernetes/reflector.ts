@@ -99,6 +99,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
       connected = false
       if (signal.aborted) break
       failures = lived ? 0 : failures + 1
+      // The server did not come back at once: nobody is taken for fenced by one that cannot be asked.
+      if (failures === secondFailure && error && !forgotten(error)) onChange('resync')
       if (error) {
         failure = error
         if (forgotten(error)) resumeFrom = undefined
@@ -201,6 +203,9 @@ function eventIn(line: string): WatchEvent {
   if (typeof type === 'string' && eventTypes.has(type) && isObject(object)) return { type, object }
   throw new RingfenceError('Unreadable', 'A watch held something that is not an event', {})
 }
+
+/** The first is a server that restarts, or a proxy that shed its connections. */
+const secondFailure = 2
 
 /** The server no longer knows the version to resume from: HTTP 410, or an ERROR event that says so. */
 const forgotten = (error: unknown): boolean => isRingfenceError(error) && error.facts['httpStatus'] === 410

@@ -2,6 +2,7 @@
 import type { PostgresAccess, PostgresBackend } from '../../model/backends.ts'
 import { createAddresses } from './addresses.ts'
 import { createCatalog } from './catalog.ts'
+import { changesOf } from './changes.ts'
 import { createConnections, type Connections, type ConnectionOptions } from './connection.ts'
 import { createDatabaseDriver } from './database.ts'
 import { createGrantsDriver } from './grants.ts'
@@ -16,6 +17,8 @@ export interface PostgresOptions extends ConnectionOptions {
   readonly catalogMaxAgeMs?: number
   /** How old what was read inside a database may be before an observation reads it again. */
   readonly insideMaxAgeMs?: number
+  /** How often the shared catalogs are asked whether anything in them changed. */
+  readonly changesPollMs?: number
   /** Bound of `check`, `facts`, and of each part of a snapshot. */
   readonly timeoutMs?: number
   readonly now?: () => number
@@ -47,6 +50,7 @@ export function createPostgresBackend(
       'postgres/DatabaseGrants': createGrantsDriver(server, cache),
       'postgres/ServerFence': createServerFenceDriver(server, cache),
     },
+    changes: (signal) => changesOf(connections, signal, options.changesPollMs),
     check: async (signal) => {
       await connections.run('reach PostgreSQL', limits(signal), (session) => session.query('SELECT 1'))
     },

@@ -42,5 +42,5 @@ export function grantsState(spec: GrantsSpec, database: DatabaseRow, inside: Ins
     ),
     mark: markState(grantsMark(spec, inside)),
     insideReadAt: new Date(inside.readAtMs).toISOString(),
-  } as JsonObject
+  }
 }

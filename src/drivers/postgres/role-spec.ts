@@ -36,7 +36,7 @@ export const comparedSpec = (spec: JsonObject): JsonObject => {
   return {
     ...rest,
     settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, storedSetting(value)])),
-  } as JsonObject
+  }
 }
 
 const storedSetting = (value: string | readonly string[]): string =>

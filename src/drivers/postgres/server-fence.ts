@@ -13,15 +13,6 @@ import { readInside, type InsideCache } from './inside.ts'
 import { ident } from './quote.ts'
 import { fieldDrift, idOf, observing, record, type Server } from './server.ts'
 
-/** By database: what PUBLIC may do to it and to its schema `public` (USAGE apart): nothing. */
-export interface FenceSpec {
-  readonly databases: {
-    readonly [database: string]: { readonly publicPrivileges: readonly []; readonly schemaPublic: readonly [] }
-  }
-  /** The database that the control plane itself is connected to. */
-  readonly ownDatabase: { readonly publicPrivileges: readonly []; readonly schemaPublic: readonly [] }
-}
-
 const databasesOf = (resource: Resource): readonly string[] => Object.keys(record(resource.spec['databases']))
 
 export function createServerFenceDriver(server: Server, cache: InsideCache): Driver {

@@ -147,6 +147,5 @@ export async function endSessions(
   }
 }
 
-export const strings = (value: Json | undefined): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
 export const record = (value: Json | undefined): JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}

@@ -55,7 +55,7 @@ const queries: readonly ObjectQuery[] = [
     acl: 'proacl',
     name: `o.proname || '(' || pg_get_function_identity_arguments(o.oid) || ')'`,
     schema: 'o.pronamespace',
-    extra: `, o.prosecdef AS "securityDefiner", (SELECT l.lanname::text FROM pg_language l WHERE l.oid = o.prolang) AS language`,
+    extra: `o.prosecdef AS "securityDefiner", (SELECT l.lanname::text FROM pg_language l WHERE l.oid = o.prolang) AS language`,
   },
   {
     type: 'type',
@@ -110,6 +110,8 @@ const ownerColumn: { readonly [catalog: string]: string } = {
 /** Objects below this oid were made by initdb (`FirstNormalObjectId`). */
 const firstNormal = 16_384
 
+const noExtra = 'NULL::boolean AS "securityDefiner", NULL::text AS language'
+
 function objectSql(query: ObjectQuery): string {
   const owner = `o.${ownerColumn[query.catalog]}`
   const acl = query.acl === null ? 'NULL::text[]' : `o.${query.acl}::text[]`
@@ -126,7 +128,7 @@ function objectSql(query: ObjectQuery): string {
     query.acl === null ? 'false' : `CASE WHEN i.objoid IS NULL AND ${standard} THEN ${widened} ELSE ${differs} END`
   return `SELECT '${query.type}' AS type, ${query.schema === null ? 'NULL::text' : `${query.schema}::regnamespace::text`} AS schema,
       (${query.name})::text AS name, pg_get_userbyid(${owner})::text AS owner, ${acl} AS acl, ${changed} AS changed, ${initial} AS initial,
-      o.oid < ${firstNormal} AS system ${query.extra ?? ''}
+      o.oid < ${firstNormal} AS system, ${query.extra ?? noExtra}
     FROM ${query.catalog} o LEFT JOIN pg_init_privs i ON i.objoid = o.oid AND i.classoid = '${query.catalog}'::regclass AND i.objsubid = 0
     WHERE ${query.filter ?? 'true'} AND (o.oid >= ${firstNormal} OR ${owner} NOT IN (10, 6171) OR ${changed} OR ${query.always ?? 'false'})`
 }
@@ -137,17 +139,40 @@ type ObjectRow = PgObject & {
   readonly initial: readonly string[] | null
 }
 
+/** Privileges on columns; what initdb gave there is told apart as it is for whole objects. */
+const columnSql = `SELECT 'column' AS type, n.nspname::text AS schema, c.relname || '.' || a.attname AS name, pg_get_userbyid(c.relowner)::text AS owner,
+    a.attacl::text[] AS acl, true AS changed, i.initprivs::text[] AS initial, c.oid < ${firstNormal} AS system, ${noExtra}
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = a.attnum
+  WHERE a.attacl IS NOT NULL AND a.attacl::text IS DISTINCT FROM coalesce(i.initprivs::text, '')`
+
+const withoutList = `NULL::text[] AS acl, false AS changed, NULL::text[] AS initial, false AS system, ${noExtra}`
+
+/** A user mapping has no list; whoever it is for may use it together with its server. PUBLIC is the empty name. */
+const mappingSql = `SELECT 'user mapping' AS type, NULL::text AS schema, srvname::text AS name,
+    CASE WHEN umuser = 0 THEN '' ELSE usename::text END AS owner, ${withoutList} FROM pg_user_mappings`
+
+/** `subconninfo` may hold a password and is not read. */
+const subscriptionSql = `SELECT 'subscription' AS type, NULL::text AS schema, subname::text AS name, pg_get_userbyid(subowner)::text AS owner,
+    ${withoutList} FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`
+
+/** One statement for all kinds: a database is looked into by every proof, and each question would be a round trip. */
+const everything = [...queries.map(objectSql), columnSql, mappingSql, subscriptionSql].join('\nUNION ALL ')
+
 /** One database, in the caller's transaction. `shared` are the server's own objects. */
 export async function readObjects(session: Session, readAtMs: number, shared: readonly PgObject[]): Promise<PgInside> {
-  const objects: PgObject[] = [...shared]
-  for (const query of queries) objects.push(...(await session.query<ObjectRow>(objectSql(query))).map(objectOf))
-  objects.push(...(await readColumns(session)), ...(await readMappings(session)), ...(await readSubscriptions(session)))
+  const rows = await session.query<ObjectRow>(everything)
   const defaultPrivileges = await session.query<PgInside['defaultPrivileges'][number]>(
     `SELECT pg_get_userbyid(defaclrole)::text AS role, n.nspname::text AS schema, defaclobjtype::text AS "objectType", defaclacl::text[] AS acl
      FROM pg_default_acl a LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace ORDER BY 1, 2, 3`,
   )
   const extensions = await session.query<{ name: string }>('SELECT extname::text AS name FROM pg_extension ORDER BY 1')
-  return { readAtMs, objects, defaultPrivileges, extensions: extensions.map(({ name }) => name) }
+  return {
+    readAtMs,
+    objects: [...shared, ...rows.map(objectOf)],
+    defaultPrivileges,
+    extensions: extensions.map(({ name }) => name),
+  }
 }
 
 function objectOf(row: ObjectRow): PgObject {
@@ -162,45 +187,11 @@ function objectOf(row: ObjectRow): PgObject {
     ...(type === 'function'
       ? {
           securityDefiner: row.securityDefiner === true,
-          ...(row.language === undefined ? {} : { language: row.language }),
+          ...(row.language === undefined || row.language === null ? {} : { language: row.language }),
         }
       : {}),
   }
 }
-
-const readColumns = (session: Session): Promise<readonly PgObject[]> =>
-  session
-    .query<PgObject & { readonly initial: readonly string[] | null; readonly system: boolean }>(
-      `SELECT 'column' AS type, n.nspname::text AS schema, c.relname || '.' || a.attname AS name, pg_get_userbyid(c.relowner)::text AS owner,
-         a.attacl::text[] AS acl, i.initprivs::text[] AS initial, c.oid < ${firstNormal} AS system
-       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         LEFT JOIN pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = a.attnum
-       WHERE a.attacl IS NOT NULL AND a.attacl::text IS DISTINCT FROM coalesce(i.initprivs::text, '')`,
-    )
-    .then((rows) =>
-      rows.map(({ type, schema, name, owner, acl, initial, system }) => ({
-        type,
-        schema,
-        name,
-        owner,
-        acl,
-        ...(system || initial !== null ? { initial } : {}),
-      })),
-    )
-
-/** A user mapping has no list; whoever it is for may use it together with its server. PUBLIC is the empty name. */
-const readMappings = (session: Session): Promise<readonly PgObject[]> =>
-  session.query<PgObject>(
-    `SELECT 'user mapping' AS type, NULL::text AS schema, srvname::text AS name, CASE WHEN umuser = 0 THEN '' ELSE usename::text END AS owner,
-       NULL::text[] AS acl FROM pg_user_mappings`,
-  )
-
-/** `subconninfo` may hold a password and is not read. */
-const readSubscriptions = (session: Session): Promise<readonly PgObject[]> =>
-  session.query<PgObject>(
-    `SELECT 'subscription' AS type, NULL::text AS schema, subname::text AS name, pg_get_userbyid(subowner)::text AS owner, NULL::text[] AS acl
-     FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-  )
 
 export const readTablespaces = (session: Session): Promise<readonly PgObject[]> =>
   session.query<PgObject>(

@@ -59,7 +59,7 @@ export function parseAclItem(text: string): AclItem | undefined {
 /** A name as `putid` writes it: in double quotes, doubled inside, unless it is plain. */
 function takeName(text: string, start: number): { readonly name: string; readonly end: number } | undefined {
   if (text[start] !== '"') {
-    const end = [...'=/']
+    const end = ['=', '/']
       .map((stop) => text.indexOf(stop, start))
       .reduce((a, b) => (b < 0 ? a : Math.min(a, b)), text.length)
     const name = text.slice(start, end)
@@ -77,7 +77,7 @@ function takeName(text: string, start: number): { readonly name: string; readonl
 }
 
 const itemsOf = (letters: string): ReadonlyMap<string, boolean> =>
-  new Map([...letters].map((letter) => [letter, false]))
+  new Map(Array.from(letters).map((letter) => [letter, false]))
 
 /** The items of a list, with null replaced by what it means; undefined when something in it is not understood. */
 export function aclItems(type: string, owner: string, acl: readonly string[] | null): readonly AclItem[] | undefined {

@@ -168,9 +168,9 @@ function unknownServers(world: World, servers: readonly PostgresWorld[], found: 
 
 /** A database that could not be looked into concerns its tenant, or all when it is nobody's. */
 function unreadable(world: World, servers: readonly PostgresWorld[], found: Findings): void {
-  const tenantOf = new Map(
+  const tenantOf = new Map<string, string>(
     world.tenants.flatMap(({ name, databases }) =>
-      databases.map(({ database }) => [`database ${database}` as string, name] as const),
+      databases.map(({ database }) => [`database ${database}`, name] as const),
     ),
   )
   const all = [

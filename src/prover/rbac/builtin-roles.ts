@@ -10,7 +10,7 @@ import data from './builtin-roles.json' with { type: 'json' }
 export const builtinRoles: readonly KubeObject[] = data.map(({ name, labels, ...rest }) => ({
   apiVersion: `${rbacGroup}/v1`,
   kind: 'ClusterRole',
-  metadata: { name, labels: labels as KubeObject['metadata']['labels'] & object },
+  metadata: { name, labels: labels },
   ...rest,
 }))
 

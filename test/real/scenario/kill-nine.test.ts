@@ -25,7 +25,7 @@ beforeAll(async () => {
   await install(cluster.admin, { platform: defaultPlatform().spec, facts: {}, backends: {} })
   const access = servers().postgres18
   const ssl = access.tls ? { rejectUnauthorized: true, ...(access.ca === undefined ? {} : { ca: access.ca }) } : false
-  admin = new pg.Client({ ...access, ssl } as pg.ClientConfig)
+  admin = new pg.Client({ ...access, ssl })
   await admin.connect()
   await admin.query('create database kill_nine')
   const url = new URL(`postgres://127.0.0.1:${access.port}/kill_nine`)
@@ -107,11 +107,13 @@ describeOn(['kubernetes', 'postgres18'], 'a control plane killed with -9', () =>
 
   it('at every kind of boundary while removing, leaves nothing of the tenant and nothing of another', { timeout: 240_000 }, async () => {
     const kills: { boundary: Boundary; kind: string }[] = [
-      { boundary: 'before-intent', kind: 'credential/Login' },
-      { boundary: 'after-intent', kind: 'postgres/DatabaseGrants' },
-      { boundary: 'after-call', kind: 'kubernetes/RoleBinding' },
+      // In the order in which they go: what stands on others first.
+      { boundary: 'before-intent', kind: 'postgres/DatabaseGrants' },
+      { boundary: 'after-call', kind: 'postgres/DatabaseGrants' },
+      { boundary: 'after-intent', kind: 'postgres/Role' },
+      { boundary: 'after-call', kind: 'credential/Login' },
       { boundary: 'after-call', kind: 'postgres/Database' },
-      { boundary: 'after-outcome', kind: 'kubernetes/Workloads' },
+      { boundary: 'after-outcome', kind: 'kubernetes/Namespace' },
     ]
     const outcomes: string[] = []
     for (const kill of kills) outcomes.push(await run({ act: 'remove', kill }))
@@ -145,7 +147,7 @@ async function endLeases(): Promise<void> {
 async function storeClient(): Promise<pg.Client> {
   const access = servers().postgres18
   const ssl = access.tls ? { rejectUnauthorized: true, ...(access.ca === undefined ? {} : { ca: access.ca }) } : false
-  const client = new pg.Client({ ...access, ssl, database: 'kill_nine' } as pg.ClientConfig)
+  const client = new pg.Client({ ...access, ssl, database: 'kill_nine' })
   await client.connect()
   return client
 }

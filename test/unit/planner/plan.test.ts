@@ -84,10 +84,10 @@ describe('what is decided for one desired resource', () => {
     const adopted = plan(input([thing('a', { adopt: true })], [['a', foreign]]))
     expect(verbs(adopted.steps)).toEqual(['adopt a'])
   })
-  it.each([
+  it.each<[string, Observation | undefined, string]>([
     ['unreadable', unreadable, 'Forbidden'],
     ['not observed at all', undefined, 'Unreadable'],
-    ['being deleted', { status: 'deleting', id: backendId('1'), heldBy: ['kubernetes'] } as Observation, 'Waiting'],
+    ['being deleted', { status: 'deleting', id: backendId('1'), heldBy: ['kubernetes'] }, 'Waiting'],
   ])('makes no step for what is %s', (_what, seen, code) => {
     const drawn = plan(input([thing('a')], seen === undefined ? [] : [['a', seen]]))
     expect(drawn.steps).toEqual([])
