@@ -66,7 +66,9 @@ const imports = files.flatMap((file) => importsOf(file, readFileSync(join(source
 
 const roomOf = (file: string): string => file.split('/', 1)[0] ?? file
 const resolved = ({ file, target }: Import): string =>
-  relative(source, join(source, dirname(file), target)).split(sep).join('/')
+  relative(source, join(source, dirname(file), target))
+    .split(sep)
+    .join('/')
 const isOurs = ({ target }: Import): boolean => target.startsWith('.')
 
 /** Why an import may not be, or undefined. */
@@ -131,7 +133,9 @@ describe('the architecture', () => {
   })
 
   it('keeps the rooms that decide from acting', () => {
-    const acting = imports.filter((one) => pureRooms.includes(roomOf(one.file)) && !isOurs(one) && !harmlessModules.includes(one.target))
+    const acting = imports.filter(
+      (one) => pureRooms.includes(roomOf(one.file)) && !isOurs(one) && !harmlessModules.includes(one.target),
+    )
     expect(acting).toEqual([])
   })
 
