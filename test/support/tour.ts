@@ -31,7 +31,7 @@ const patternOf = (line: string): RegExp =>
   new RegExp(
     `^${line
       .split('…')
-      .map((part) => RegExp.escape(part))
+      .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
       .join('.*')}$`,
   )
 
