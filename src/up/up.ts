@@ -81,8 +81,8 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
   // Opened last, and stopped after everything that uses it: an API server waits for the watches that are open.
   const stopping = new AbortController()
   const signal = AbortSignal.any([io.signal, stopping.signal])
-  let opening: Promise<RunningKubernetes> | undefined
-  undo.push(() => opening?.then((opened) => opened.stop()).catch(() => undefined))
+  const kubernetes: { opening?: Promise<RunningKubernetes> } = {}
+  undo.push(() => kubernetes.opening?.then((opened) => opened.stop()).catch(() => undefined))
   const products = createProducts(platform.spec, [computeLayer, networkLayer, databaseLayer])
   undo.push(() => Promise.allSettled(products.backends.map((backend) => backend.close())).then(() => undefined))
   const ledger = createLedger(store)
@@ -131,8 +131,8 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     await runtime.attached(backend)
   }
   undo.push(() => stopping.abort(new RingfenceError('Aborted', 'the process is stopping')))
-  opening = openKubernetes(options, io, products, signal)
-  const settled = attachKubernetes(opening, products, runtime, signal)
+  kubernetes.opening = openKubernetes(options, io, products, signal)
+  const settled = attachKubernetes(kubernetes.opening, products, runtime, signal)
   // Whoever cares about the failure awaits it; it must not end the process by itself.
   settled.catch(() => undefined)
   return { url, controlPlane, products, runtime, settled, stop }
