@@ -284,7 +284,7 @@ describeOn(['kubernetes'], 'escalation edges on the API server', () => {
     const user = newUser()
     const target = `${id}-certified`
     await grant(target, home, { resources: ['configmaps'], verbs: ['list'] })
-    const { request, key } = await signRequest(target)
+    const { request, key } = signRequest(target)
     const name = `${id}-csr`
     const csr = {
       apiVersion: 'certificates.k8s.io/v1',

@@ -1,31 +1,19 @@
-/** A certificate request (PKCS #10) for a user name, made with the openssl of the machine. */
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+/** A certificate request (PKCS #10, RFC 2986) for a user name, without the openssl that a machine may lack. */
+import { createPublicKey, sign } from 'node:crypto'
+import { newKey } from '../../../../src/embedded/certificate.ts'
+import { bits, integer, oid, sequence, setOf, tagged, utf8 } from '../../../../src/embedded/der.ts'
 
-export async function signRequest(user: string): Promise<{ readonly request: string; readonly key: string }> {
-  const dir = await mkdtemp(join(tmpdir(), 'csr-'))
-  try {
-    const [keyFile, requestFile] = [join(dir, 'key.pem'), join(dir, 'request.pem')]
-    await promisify(execFile)('openssl', [
-      'req',
-      '-new',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      keyFile,
-      '-out',
-      requestFile,
-      '-subj',
-      `/CN=${user}`,
-    ])
-    return { request: await readFile(requestFile, 'utf8'), key: await readFile(keyFile, 'utf8') }
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
+export function signRequest(user: string): { readonly request: string; readonly key: string } {
+  const { key, publicKey } = newKey()
+  const name = sequence(setOf(sequence(oid('2.5.4.3'), utf8(user))))
+  const info = sequence(
+    integer(Buffer.from([0])),
+    name,
+    createPublicKey(publicKey).export({ type: 'spki', format: 'der' }),
+    tagged(0xa0),
+  )
+  const signature = sign('sha256', info, key)
+  const der = sequence(info, sequence(oid('1.2.840.10045.4.3.2')), bits(signature))
+  const lines = der.toString('base64').replaceAll(/.{1,64}/g, '$&\n')
+  return { request: `-----BEGIN CERTIFICATE REQUEST-----\n${lines}-----END CERTIFICATE REQUEST-----\n`, key }
 }
