@@ -31,16 +31,22 @@ export async function appendAudit(tx: StoreTransaction, facts: readonly AuditFac
       const sealed = seal(byChain.get(chain) ?? [], head, head.now.toISOString())
       const last = sealed.at(-1)
       if (last === undefined) continue
-      await tx
-        .insertInto('ringfence.audit')
-        .values(sealed.map((entry) => ({ chain, position: entry.position, body: entry.body, hash: entry.hash, previous_hash: entry.previousHash })))
-        .execute()
-      await tx.updateTable('ringfence.audit_heads').set({ position: last.position, hash: last.hash }).where('chain', '=', chain).execute()
+      await sql`
+        with entries as (
+          insert into ringfence.audit (chain, position, body, hash, previous_hash)
+          select ${chain}::text, position::bigint, body, hash, previous_hash
+          from unnest(${texts(sealed.map(({ position }) => String(position)))}, ${texts(sealed.map(({ body }) => body))},
+            ${texts(sealed.map((entry) => entry.hash))}, ${texts(sealed.map((entry) => entry.previousHash))})
+            as new (position, body, hash, previous_hash)
+          order by position::bigint)
+        update ringfence.audit_heads set position = ${last.position}, hash = ${last.hash} where chain = ${chain}`.execute(tx)
     }
   } catch (error) {
     throw new RingfenceError('AuditUnavailable', 'the audit entry could not be written, so the change was not made', {}, error)
   }
 }
+
+const texts = (values: readonly string[]) => sql`${sql.val(values)}::text[]`
 
 /** Entries after a sequence, oldest first; of one chain when given. An entry whose text does not give its hash throws. */
 export async function readAudit(

@@ -69,11 +69,8 @@ export function createLedger(store: StoreConnection): Ledger {
     write: (lease, owner, entry) =>
       store.transact(async (tx) => {
         await fence(tx, lease)
-        await writeJournal(tx, owner, entry)
-        await writeInventory(tx, owner, entry)
-        await writeCredentials(tx, owner, entry)
+        await writeEntry(tx, owner, entry)
         await appendAudit(tx, entry.audit ?? [])
-        await appendEvents(tx, entry.events ?? [])
       }),
   }
 }
@@ -162,103 +159,77 @@ export async function ownersOf(store: StoreConnection, externalNames: readonly s
   return new Map(rows.map((row) => [`${row.kind} ${row.external_name}`, row.owner]))
 }
 
-async function writeJournal(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
-  if (entry.intents !== undefined && entry.intents.length > 0) {
-    await tx
-      .insertInto('ringfence.journal')
-      .values(
-        entry.intents.map((intent) => ({
-          id: intent.id,
-          owner,
-          address: intent.address,
-          verb: intent.verb,
-          resource: JSON.stringify(intent.resource),
-          outcome: null,
-          finished_at: null,
-        })),
-      )
-      .execute()
-  }
-  for (const [outcome, done] of Map.groupBy(entry.outcomes ?? [], (one) => one.outcome)) {
-    const ids = done.map((one) => one.id)
-    await tx
-      .updateTable('ringfence.journal')
-      .set({ outcome, finished_at: sql`clock_timestamp()` })
-      .where('id', 'in', ids)
-      .where('outcome', 'is', null)
-      .execute()
-  }
+/**
+ * Everything but the audit entries in one statement: a pass writes a dozen times, and every round trip would be felt.
+ * Its parts touch different rows, so that none of them has to see what another wrote.
+ */
+async function writeEntry(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
+  const { intents = [], outcomes = [], remember = [], forget = [], credentials = [], forgetCredentials = [], events = [] } = entry
+  const parts = [
+    ...(intents.length === 0 ? [] : [insertIntents(owner, intents)]),
+    ...(outcomes.length === 0 ? [] : [updateOutcomes(outcomes)]),
+    ...(remember.length === 0 ? [] : [upsertInventory(owner, remember)]),
+    ...(forget.length === 0 ? [] : [sql`forgotten as (delete from ringfence.inventory where owner = ${owner} and address = any(${texts(forget)}))`]),
+    ...(credentials.length === 0 ? [] : [upsertCredentials(owner, credentials)]),
+    ...(forgetCredentials.length === 0
+      ? []
+      : [sql`revoked as (delete from ringfence.credentials where owner = ${owner} and source = any(${texts(forgetCredentials)}))`]),
+    ...(events.length === 0 ? [] : [insertEvents(events)]),
+  ]
+  if (parts.length > 0) await sql`with ${sql.join(parts)} ${events.length === 0 ? sql`select 1` : wakeReaders}`.execute(tx)
 }
 
-async function writeInventory(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
-  if (entry.remember !== undefined && entry.remember.length > 0) {
-    await tx
-      .insertInto('ringfence.inventory')
-      .values(
-        entry.remember.map((row) => ({
-          owner,
-          address: row.address,
-          kind: row.resource.kind,
-          backend: row.resource.backend,
-          external_name: row.resource.externalName,
-          backend_id: row.id,
-          resource: JSON.stringify(row.resource),
-          outputs: JSON.stringify(row.outputs satisfies Outputs),
-          adopted: row.adopted,
-        })),
-      )
-      .onConflict((conflict) =>
-        conflict.columns(['owner', 'address']).doUpdateSet((eb) => ({
-          kind: eb.ref('excluded.kind'),
-          backend: eb.ref('excluded.backend'),
-          external_name: eb.ref('excluded.external_name'),
-          backend_id: eb.ref('excluded.backend_id'),
-          resource: eb.ref('excluded.resource'),
-          outputs: eb.ref('excluded.outputs'),
-          adopted: eb.ref('excluded.adopted'),
-        })),
-      )
-      .execute()
-  }
-  if (entry.forget !== undefined && entry.forget.length > 0) {
-    await tx.deleteFrom('ringfence.inventory').where('owner', '=', owner).where('address', 'in', entry.forget).execute()
-  }
-}
+const texts = (values: readonly (string | null)[]) => sql`${sql.val(values)}::text[]`
 
-async function writeCredentials(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
-  for (const row of entry.credentials ?? []) {
-    const values = {
-      version: row.version,
-      state: row.state,
-      source_fingerprint: row.sourceFingerprint,
-      verifiers: JSON.stringify(row.verifiers),
-    }
-    await tx
-      .insertInto('ringfence.credentials')
-      .values({ owner, source: row.source, slot: row.slot, ...values })
-      .onConflict((conflict) => conflict.columns(['owner', 'source', 'slot']).doUpdateSet({ ...values, changed_at: sql`clock_timestamp()` }))
-      .execute()
-  }
-  if (entry.forgetCredentials !== undefined && entry.forgetCredentials.length > 0) {
-    await tx.deleteFrom('ringfence.credentials').where('owner', '=', owner).where('source', 'in', entry.forgetCredentials).execute()
-  }
-}
+const insertIntents = (owner: string, intents: readonly Intent[]) => sql`
+  intended as (
+    insert into ringfence.journal (id, owner, address, verb, resource)
+    select id::uuid, ${owner}::text, address, verb, resource::jsonb
+    from unnest(${texts(intents.map(({ id }) => id))}, ${texts(intents.map(({ address }) => address))},
+      ${texts(intents.map(({ verb }) => verb))}, ${texts(intents.map(({ resource }) => JSON.stringify(resource)))})
+      as new (id, address, verb, resource))`
+
+const updateOutcomes = (outcomes: readonly Outcome[]) => sql`
+  settled as (
+    update ringfence.journal as journal set outcome = new.outcome, finished_at = clock_timestamp()
+    from unnest(${texts(outcomes.map(({ id }) => id))}, ${texts(outcomes.map(({ outcome }) => outcome))}) as new (id, outcome)
+    where journal.id = new.id::uuid and journal.outcome is null)`
+
+const upsertInventory = (owner: string, rows: readonly InventoryRow[]) => sql`
+  remembered as (
+    insert into ringfence.inventory (owner, address, kind, backend, external_name, backend_id, resource, outputs, adopted)
+    select ${owner}::text, address, kind, backend, external_name, backend_id, resource::jsonb, outputs::jsonb, adopted::boolean
+    from unnest(${texts(rows.map(({ address }) => address))}, ${texts(rows.map(({ resource }) => resource.kind))},
+      ${texts(rows.map(({ resource }) => resource.backend))}, ${texts(rows.map(({ resource }) => resource.externalName))},
+      ${texts(rows.map(({ id }) => id))}, ${texts(rows.map(({ resource }) => JSON.stringify(resource)))},
+      ${texts(rows.map(({ outputs }) => JSON.stringify(outputs)))}, ${texts(rows.map(({ adopted }) => String(adopted)))})
+      as new (address, kind, backend, external_name, backend_id, resource, outputs, adopted)
+    on conflict (owner, address) do update set
+      kind = excluded.kind, backend = excluded.backend, external_name = excluded.external_name, backend_id = excluded.backend_id,
+      resource = excluded.resource, outputs = excluded.outputs, adopted = excluded.adopted)`
+
+const upsertCredentials = (owner: string, rows: readonly CredentialRow[]) => sql`
+  proven as (
+    insert into ringfence.credentials (owner, source, slot, version, state, source_fingerprint, verifiers)
+    select ${owner}::text, source, slot, version::int, state, fingerprint, verifiers::jsonb
+    from unnest(${texts(rows.map(({ source }) => source))}, ${texts(rows.map(({ slot }) => slot))},
+      ${texts(rows.map(({ version }) => String(version)))}, ${texts(rows.map(({ state }) => state))},
+      ${texts(rows.map(({ sourceFingerprint }) => sourceFingerprint))}, ${texts(rows.map(({ verifiers }) => JSON.stringify(verifiers)))})
+      as new (source, slot, version, state, fingerprint, verifiers)
+    on conflict (owner, source, slot) do update set
+      version = excluded.version, state = excluded.state, source_fingerprint = excluded.source_fingerprint,
+      verifiers = excluded.verifiers, changed_at = clock_timestamp())`
+
+const insertEvents = (events: readonly EventFact[]) => sql`
+  told as (
+    insert into ringfence.events (tenant, type, reason, message, layer, address)
+    select * from unnest(${texts(events.map(({ tenant }) => tenant))}, ${texts(events.map(({ type }) => type))},
+      ${texts(events.map(({ reason }) => reason))}, ${texts(events.map(({ message }) => message))},
+      ${texts(events.map(({ layer }) => layer ?? null))}, ${texts(events.map(({ address }) => address ?? null))}))`
+
+const wakeReaders = sql`select pg_notify('ringfence_events', '')`
 
 /** Appends progress events and wakes those who listen, when the transaction commits. */
 export async function appendEvents(tx: StoreTransaction, events: readonly EventFact[]): Promise<void> {
-  if (events.length === 0) return
-  await tx
-    .insertInto('ringfence.events')
-    .values(
-      events.map((event) => ({
-        tenant: event.tenant,
-        type: event.type,
-        reason: event.reason,
-        message: event.message,
-        layer: event.layer ?? null,
-        address: event.address ?? null,
-      })),
-    )
-    .execute()
-  await sql`select pg_notify('ringfence_events', '')`.execute(tx)
+  if (events.length > 0) await sql`with ${insertEvents(events)} ${wakeReaders}`.execute(tx)
 }

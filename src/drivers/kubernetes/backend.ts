@@ -11,7 +11,7 @@ import { createKubernetesClient, defaultTimeoutMs, type ClientOptions, type Kube
 import { createDiscovery } from './discovery.ts'
 import { createPlainDriver, type Known } from './driver.ts'
 import { readFacts } from './facts.ts'
-import { drivenKinds, objectPath, type KubeKind } from './kinds.ts'
+import { drivenKinds, namespaceKind, objectPath, type KubeKind } from './kinds.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { createWatchers } from './watchers.ts'
 import { createWorkloadsDriver } from './workloads.ts'
@@ -82,5 +82,5 @@ function driversOf(client: KubernetesClient, known: (kind: KubeKind) => Known): 
       createPlainDriver({ client, kind, known: known(kind), ...(custom ? { definitionGone } : {}) }),
     ] as const
   })
-  return Object.fromEntries([...plain, ['kubernetes/Workloads', createWorkloadsDriver(client)]])
+  return Object.fromEntries([...plain, ['kubernetes/Workloads', createWorkloadsDriver(client, known(namespaceKind))]])
 }

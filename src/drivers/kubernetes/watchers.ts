@@ -32,6 +32,12 @@ export interface Watchers {
 
 /** Kinds whose objects change by the second and that no driver owns: they feed the snapshot, not the queue. */
 const quiet = new Set(['Pod', 'EndpointSlice'])
+/**
+ * Every namespace gets its account `default` from the cluster's own controllers, a moment after it was made. Proofs
+ * hold for every account that a namespace could have, so that one more is nothing to look at.
+ */
+const isNews = (kind: KubeKind, externalName: string): boolean =>
+  !quiet.has(kind.kind) && !(kind.kind === 'ServiceAccount' && externalName.endsWith('/default'))
 
 interface Running {
   readonly reflector: Reflector
@@ -144,7 +150,7 @@ function watchKind(room: Room, kind: KubeKind, signal: AbortSignal): Running {
     ...(backoffMs === undefined ? {} : { backoffMs }),
     onChange: (change) => {
       if (change === 'resync') onChange('resync')
-      else if (!quiet.has(kind.kind)) onChange({ kind: changeKind(kind), externalName: change })
+      else if (isNews(kind, change)) onChange({ kind: changeKind(kind), externalName: change })
     },
   })
   const done = reflector.run(AbortSignal.any([signal, stop.signal]))

@@ -10,6 +10,7 @@ import { RingfenceError, toRingfenceError } from '../../model/errors.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { backendId, type BackendId, type Resource } from '../../model/resource.ts'
 import type { KubernetesClient } from './client.ts'
+import type { Known } from './driver.ts'
 import { namespaceKind, objectPath, workloadKinds, type KubeKind } from './kinds.ts'
 import { listAll } from './list.ts'
 import { marksOf, workloadsMark } from './marks.ts'
@@ -24,11 +25,11 @@ const ownedAs = (id: BackendId, resource: Resource): Owned => ({
   ready: true,
 })
 
-/** `externalName` is the namespace's name. */
-export function createWorkloadsDriver(client: KubernetesClient): Driver {
+/** `externalName` is the namespace's name; `namespaces` is what a watch knows of them. */
+export function createWorkloadsDriver(client: KubernetesClient, namespaces?: Pick<Known, 'get'>): Driver {
   return {
     fencing: 'conditional',
-    observe: (resource, call) => observe(client, resource, call),
+    observe: (resource, call) => observe(client, namespaces, resource, call),
     diff: () => [],
     create: (resource, call) => create(client, resource, call),
     update: async (_resource, seen) => seen,
@@ -56,9 +57,16 @@ async function runningIn(client: KubernetesClient, resource: Resource, call: Cal
 
 const isTold = ({ live }: Running): boolean => liveMetadata(live).deletionTimestamp !== undefined
 
-async function observe(client: KubernetesClient, resource: Resource, call: Call): Promise<Observation> {
+async function observe(
+  client: KubernetesClient,
+  namespaces: Pick<Known, 'get'> | undefined,
+  resource: Resource,
+  call: Call,
+): Promise<Observation> {
   try {
-    const namespace = await namespaceOf(client, resource, call)
+    const watched = call.fresh ? undefined : namespaces?.get(resource.externalName)
+    if (watched === null) return { status: 'absent' }
+    const namespace = watched ?? (await namespaceOf(client, resource, call))
     const id = idOf(namespace)
     if (call.knownId !== id) return { status: 'absent' }
     if (marksOf(namespace).annotations[workloadsMark] !== 'removed') return ownedAs(id, resource)

@@ -140,9 +140,9 @@ type ObjectRow = PgObject & {
 }
 
 /** Privileges on columns; what initdb gave there is told apart as it is for whole objects. */
-const columnSql = `SELECT 'column' AS type, n.nspname::text AS schema, c.relname || '.' || a.attname AS name, pg_get_userbyid(c.relowner)::text AS owner,
+const columnSql = `SELECT 'column' AS type, c.relnamespace::regnamespace::text AS schema, c.relname || '.' || a.attname AS name, pg_get_userbyid(c.relowner)::text AS owner,
     a.attacl::text[] AS acl, true AS changed, i.initprivs::text[] AS initial, c.oid < ${firstNormal} AS system, ${noExtra}
-  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     LEFT JOIN pg_init_privs i ON i.objoid = c.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = a.attnum
   WHERE a.attacl IS NOT NULL AND a.attacl::text IS DISTINCT FROM coalesce(i.initprivs::text, '')`
 
