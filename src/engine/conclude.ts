@@ -2,10 +2,12 @@
  * The one exit of a tenant's pass: where the tenant stands, what is told and recorded, and when it is looked at again;
  * or its end, when nothing of it is left.
  */
+import { RingfenceError } from '../model/errors.ts'
 import { appendAudit } from '../store/audit-log.ts'
 import { fence, release } from '../store/leases.ts'
 import { appendEvents, type EventFact } from '../store/ledger.ts'
-import { markGone, type NameClaim, type TenantRow, writeStatus } from '../store/tenants.ts'
+import { markGone, type NameClaim, tenantOf, type TenantRow, writeStatus } from '../store/tenants.ts'
+import { isChange } from '../planner/plan.ts'
 import { standing } from './conditions.ts'
 import type { HeldLease } from './held-lease.ts'
 import type { PassResult } from './pass.ts'
@@ -34,7 +36,9 @@ export async function conclude(context: WorkerOptions, held: HeldLease, row: Ten
     now.toISOString(),
     new Date(now.getTime() + waitMs).toISOString(),
   )
-  const events = eventsOf(row, after, result)
+  // What is not proved is looked at again and again; the same finding is told and recorded once.
+  const repeated = refuted && after.phase === row.phase && sameConditions(row, after.conditions) && !(result.plan?.steps.some(isChange) ?? false)
+  const events = repeated ? [] : eventsOf(row, after, result)
   const observedGeneration = result.fault === undefined ? row.generation : row.observedGeneration
   const same =
     after.phase === row.phase && observedGeneration === row.observedGeneration && result.verdicts === undefined && sameConditions(row, after.conditions)
@@ -48,7 +52,7 @@ export async function conclude(context: WorkerOptions, held: HeldLease, row: Ten
         ...(result.verdicts === undefined ? {} : { proof: proofOf(result.verdicts, now) }),
       })
       await appendEvents(tx, events)
-      if (result.verdicts !== undefined) {
+      if (result.verdicts !== undefined && !repeated) {
         await appendAudit(tx, [
           {
             chain: row.uid,
@@ -66,8 +70,34 @@ export async function conclude(context: WorkerOptions, held: HeldLease, row: Ten
     })
   }
   const allDone = removing && troubles.length === 0
-  await release(context.store, held.lease, { runAfterMs: allDone ? 0 : waitMs, failed: troubles.some((trouble) => trouble.code !== 'Waiting') })
+  await release(context.store, held.lease, { runAfterMs: allDone ? 0 : waitMs, failed: refuted || troubles.some((trouble) => trouble.code !== 'Waiting') })
 }
+
+/**
+ * A tenant that waits for the platform's own objects. While these settle it only waits; where something is in their way
+ * the tenant says what. What the pass was called for stays to be answered.
+ */
+export async function concludeWaiting(context: WorkerOptions, held: HeldLease, row: TenantRow, because: string | null): Promise<void> {
+  if (because !== null) {
+    const fault = new RingfenceError('Waiting', `waits for the platform’s own objects: ${because}`)
+    const now = new Date()
+    const layers = context.products.layers.filter((layer) => layer.wanted(tenantOf(row), context.products.context)).map((layer) => layer.name)
+    const rendered = context.products.context.facts.kubernetes?.medium === 'manifests'
+    const found = { layers, problems: new Map(), blocked: [], results: [], verdicts: undefined, rendered, removing: row.deletingAt !== null, fault }
+    const after = standing({ phase: row.phase, conditions: row.conditions }, found, now.toISOString(), new Date(now.getTime() + platformBlockedMs).toISOString())
+    if (after.phase !== row.phase || !sameConditions(row, after.conditions)) {
+      await context.store.transact(async (tx) => {
+        await fence(tx, held.lease)
+        await writeStatus(tx, row.uid, { phase: after.phase, observedGeneration: row.observedGeneration, conditions: after.conditions })
+        await appendEvents(tx, [{ tenant: row.name, type: 'warning', reason: 'Waiting', message: fault.message }])
+      })
+    }
+  }
+  await release(context.store, held.lease, { runAfterMs: because === null ? platformSettlesMs : platformBlockedMs, failed: false, unanswered: true })
+}
+
+const platformSettlesMs = 300
+const platformBlockedMs = 10_000
 
 /** The end: names are freed, but for those of what was retained. */
 export async function concludeGone(context: WorkerOptions, held: HeldLease, row: TenantRow, result: PassResult): Promise<void> {

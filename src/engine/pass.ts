@@ -7,7 +7,7 @@ import type { Layer } from '../model/layer.ts'
 import { layerOf, type Resource } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 import type { Verdict } from '../model/verdict.ts'
-import { isChange, plan, type Plan } from '../planner/plan.ts'
+import { type Block, isChange, plan, type Plan } from '../planner/plan.ts'
 import type { AuditFact } from '../audit/entry.ts'
 import type { Ledger, OwnerState } from '../store/ledger.ts'
 import type { TenantRow } from '../store/tenants.ts'
@@ -109,7 +109,11 @@ async function desire(input: PassInput, state: State): Promise<void> {
   const { context } = products
   if (subject === 'platform') {
     state.layers = products.layers
-    state.desired = products.layers.flatMap((layer) => layer.platform(context))
+    for (const layer of state.layers) {
+      const problem = products.unserved(layer)
+      if (problem !== undefined) state.problems.set(layer.name, problem)
+      else state.desired = [...state.desired, ...layer.platform(context)]
+    }
     return
   }
   state.layers = products.layers.filter((layer) => layer.wanted(subject.tenant, context))
@@ -163,7 +167,7 @@ async function draw(input: PassInput, state: State): Promise<void> {
     state.plan = { owner: 'platform', steps: [], blocked: [], forget: [], retained: [] }
     return
   }
-  state.plan = plan({
+  const drawn = plan({
     owner: input.subject === 'platform' ? 'platform' : { name: input.subject.tenant.name, uid: input.subject.tenant.uid },
     desired: state.desired,
     inventory: stored.inventory,
@@ -172,9 +176,24 @@ async function draw(input: PassInput, state: State): Promise<void> {
     removing: isRemoving(input),
     diff: (resource, seen) => input.products.driverOf(resource).diff(resource, seen),
   })
-  if (state.plan.forget.length > 0) {
-    await input.ledger.write(input.held.lease, ownerOf(input).id, { forget: state.plan.forget, forgetCredentials: state.plan.forget })
+  state.plan = { ...drawn, blocked: [...drawn.blocked, ...inDoubt(stored, state.desired, observed)] }
+  if (drawn.forget.length > 0) {
+    await input.ledger.write(input.held.lease, ownerOf(input).id, { forget: drawn.forget, forgetCredentials: drawn.forget })
   }
+}
+
+/**
+ * What a call without recorded outcome may have made, and cannot be looked at now: nothing that is wanted or remembered,
+ * so the planner does not know of it, and yet perhaps there.
+ */
+function inDoubt(stored: OwnerState, desired: readonly Resource[], { observed }: Observed): readonly Block[] {
+  const known = new Set([...stored.inventory.keys(), ...desired.map((resource) => resource.address)])
+  return stored.open.flatMap(({ address, resource }) => {
+    const seen = observed.get(address)
+    if (known.has(address) || seen?.status !== 'unreadable') return []
+    const message = `whether ${resource.kind} ${resource.externalName} was made is not known: ${seen.cause.message}`
+    return [{ address, code: seen.cause.code, message, cause: seen.cause }]
+  })
 }
 
 async function carryOut(input: PassInput, state: State): Promise<void> {

@@ -24,6 +24,8 @@ export interface Products {
   readonly pending: ReadonlyMap<Product, string>
   /** Throws `NotConfigured` or `Waiting` when nobody serves the resource. */
   driverOf(resource: Resource): Driver
+  /** Why nobody serves a layer yet: its product is still on its way. */
+  unserved(layer: Layer): RingfenceError | undefined
   /** Why a layer cannot be served now. */
   problem(layer: Layer, tenant: Tenant): RingfenceError | undefined
 }
@@ -69,10 +71,12 @@ export function createProducts(platform: PlatformSpec, layers: readonly Layer[])
       const product = resource.kind.startsWith('kubernetes/') ? 'kubernetes' : resource.kind.startsWith('postgres/') ? 'postgres' : 'credentials'
       throw pendingError(product) ?? new RingfenceError('NotConfigured', `no backend serves ${resource.kind} (${resource.backend})`, { kind: resource.kind })
     },
-    problem(layer, tenant) {
+    unserved(layer) {
       const product = productOf[layer.name]
-      const waiting = product === undefined || attached.has(product) ? undefined : pendingError(product)
-      return waiting ?? layer.problem(tenant, this.context)
+      return product === undefined || attached.has(product) ? undefined : pendingError(product)
+    },
+    problem(layer, tenant) {
+      return this.unserved(layer) ?? layer.problem(tenant, this.context)
     },
     attach(product: Product, backend: Backend, observed?: Facts['kubernetes'] | Facts['postgres']) {
       attached.set(product, backend)

@@ -7,10 +7,10 @@ import { type RingfenceError, toRingfenceError } from '../model/errors.ts'
 import type { StoreConnection } from '../store/connection.ts'
 import { claim, fence, type Lease, release } from '../store/leases.ts'
 import type { Ledger } from '../store/ledger.ts'
-import { platformStands, setPlatformStands } from '../store/operations.ts'
+import { platformStanding, setPlatformStands } from '../store/operations.ts'
 import { findTenantByUid, tenantOf } from '../store/tenants.ts'
 import { isChange } from '../planner/plan.ts'
-import { conclude, concludeGone, troublesOf } from './conclude.ts'
+import { conclude, concludeGone, concludeWaiting, troublesOf } from './conclude.ts'
 import type { Execution } from './execute.ts'
 import { createLeaseKeeper, type HeldLease, type LeaseKeeper } from './held-lease.ts'
 import { runPass } from './pass.ts'
@@ -132,25 +132,23 @@ const passBasis = (context: Context, held: HeldLease) => ({
 })
 
 async function runPlatform(context: Context, held: HeldLease): Promise<void> {
-  if (context.products.context.backends.kubernetes === undefined && context.products.pending.size > 0) {
-    await release(context.store, held.lease, { runAfterMs: 1_000, failed: false })
-    return
-  }
   const result = await runPass({ ...passBasis(context, held), subject: 'platform', fresh: false, mustProve: false })
-  const troubles = troublesOf(result)
+  // A layer whose product is still on its way has nothing of the platform's yet, and nothing of any tenant's either.
+  const troubles = troublesOf({ ...result, problems: new Map() })
   // What was just written takes a moment to bite (an admission rule about half a second): only a pass that found
   // nothing to do lets tenants be built.
   const changed = result.plan?.steps.some(isChange) === true
   const stands = troubles.length === 0 && !changed
-  const stood = await context.store.run((db) => platformStands(db))
-  if (stands !== stood) {
+  const because = troubles[0]?.message ?? null
+  const before = await context.store.run((db) => platformStanding(db))
+  if (stands !== before.stands || because !== before.because) {
     await context.store.transact(async (tx) => {
       await fence(tx, held.lease)
-      await setPlatformStands(tx, stands)
+      await setPlatformStands(tx, stands, because)
     })
   }
   for (const trouble of troubles) context.log('warn', `platform objects: ${trouble.message}`, { code: trouble.code })
-  if (!stood && stands) context.log('info', 'the platform’s own objects are in place')
+  if (!before.stands && stands) context.log('info', 'the platform’s own objects are in place')
   if (changed && troubles.length === 0) await release(context.store, held.lease, { runAfterMs: platformSettlesMs, failed: false })
   else await endPass(context, held, troubles)
 }
@@ -165,8 +163,9 @@ async function runTenant(context: Context, held: HeldLease): Promise<void> {
     return
   }
   // Tenants stand on roles and admission rules; until these are in place, nothing of a tenant is touched.
-  if (context.products.pending.size === 0 && !(await store.run((db) => platformStands(db)))) {
-    await release(store, held.lease, { runAfterMs: 300, failed: false })
+  const platform = await store.run((db) => platformStanding(db))
+  if (!platform.stands) {
+    await concludeWaiting(context, held, row, platform.because)
     return
   }
   const verified = row.conditions.some((condition) => condition.type === 'Verified' && condition.status === 'True')
@@ -180,5 +179,5 @@ async function runTenant(context: Context, held: HeldLease): Promise<void> {
 async function endPass(context: Context, held: HeldLease, troubles: readonly (RingfenceError | Trouble)[]): Promise<void> {
   const list = troubles.map((trouble) => ({ code: trouble.code, ...('facts' in trouble && trouble.facts.retryAfterMs !== undefined ? { retryAfterMs: trouble.facts.retryAfterMs } : {}) }))
   const runAfterMs = nextPassMs(list, held.lease.attempts, (context.random ?? Math.random)())
-  await release(context.store, held.lease, { runAfterMs, failed: list.length > 0 })
+  await release(context.store, held.lease, { runAfterMs, failed: list.length > 0, unanswered: list.length > 0 })
 }

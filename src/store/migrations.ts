@@ -75,8 +75,15 @@ const operations: Migration = {
   },
 }
 
+/** What keeps the platform's own objects from standing, so that every tenant that waits for them can say so. */
+const platformReason: Migration = {
+  async up(db: Kysely<never>): Promise<void> {
+    await sql.raw(`alter table ringfence.platform add column because text`).execute(db)
+  },
+}
+
 /** In the order of their names; the newest is the schema that this code needs. */
-export const migrations: { readonly [name: string]: Migration } = { '0001_first': first, '0002_operations': operations }
+export const migrations: { readonly [name: string]: Migration } = { '0001_first': first, '0002_operations': operations, '0003_platform_reason': platformReason }
 
 /** Brings the store to the newest schema, or to the one named. A store of a newer version than this code is refused. */
 export async function migrate(db: Kysely<never>, to?: string): Promise<readonly string[]> {

@@ -17,11 +17,18 @@ export async function pausedSince(db: Database): Promise<{ readonly since: Date;
   return rows[0]
 }
 
-/** Whether roles, admission rules and server fences are in place; false until a pass over them said so. */
-export async function platformStands(db: Database): Promise<boolean> {
-  const { rows } = await sql<{ stands: boolean }>`select stands from ringfence.platform`.execute(db)
-  return rows[0]?.stands === true
+export interface PlatformStanding {
+  /** Whether roles, admission rules and server fences are in place; false until a pass over them said so. */
+  readonly stands: boolean
+  /** What is in the way, where a pass found something. */
+  readonly because: string | null
 }
 
-export const setPlatformStands = (db: Database | StoreTransaction, stands: boolean) =>
-  sql`insert into ringfence.platform (stands) values (${stands}) on conflict (single) do update set stands = excluded.stands`.execute(db)
+export async function platformStanding(db: Database): Promise<PlatformStanding> {
+  const { rows } = await sql<PlatformStanding>`select stands, because from ringfence.platform`.execute(db)
+  return rows[0] ?? { stands: false, because: null }
+}
+
+export const setPlatformStands = (db: Database | StoreTransaction, stands: boolean, because: string | null = null) =>
+  sql`insert into ringfence.platform (stands, because) values (${stands}, ${because})
+    on conflict (single) do update set stands = excluded.stands, because = excluded.because`.execute(db)

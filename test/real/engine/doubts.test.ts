@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { RingfenceError } from '../../../src/model/errors.ts'
+import type { Verdict } from '../../../src/model/verdict.ts'
+import { setPlatformStands } from '../../../src/store/operations.ts'
+import { findTenant } from '../../../src/store/tenants.ts'
+import { caller, documentOf, openEngine, provedFor, type TestEngine } from '../../support/engine.ts'
+
+let engine: TestEngine
+let verdict: (tenant: string) => readonly Verdict[] = provedFor
+let proofs = 0
+beforeEach(async () => {
+  proofs = 0
+  verdict = provedFor
+  engine = await openEngine((tenant) => {
+    proofs += 1
+    return verdict(tenant)
+  })
+})
+afterEach(() => engine.close())
+
+const pass = async () => {
+  await engine.allDue()
+  await engine.process()
+}
+const condition = async (type: string) => (await findTenant(engine.store.db, 'acme'))?.conditions.find((one) => one.type === type)
+const audited = (action: string) => engine.store.db.selectFrom('ringfence.audit').select('body').where('body', 'like', `%"action":"${action}"%`).execute()
+
+describe('an object that a lost answer may have made', () => {
+  it('keeps its tenant from being gone while it cannot be looked at, and is removed once it can', async () => {
+    await engine.service.create(documentOf('acme'), caller)
+    const { world, faults } = engine.memory
+    // The process dies after the call and before its outcome is written.
+    await engine.process({ killAt: 3 })
+    expect(world.get('memory/Space', 'acme-space')).toBeDefined()
+    faults.add({ verb: 'observe', kind: 'memory/Space', when: 'before', what: new RingfenceError('Unreachable', 'the server is down') })
+    await engine.service.remove('acme', 'acme', caller)
+    await pass()
+    await pass()
+    expect((await findTenant(engine.store.db, 'acme'))?.phase).toBe('TearingDown')
+    faults.clear()
+    for (let round = 0; round < 4; round++) await pass()
+    expect(await findTenant(engine.store.db, 'acme')).toBeUndefined()
+    expect(world.entries()).toEqual([])
+  })
+})
+
+describe('a tenant that waits for the platform’s own objects', () => {
+  it('says what is in their way, touches nothing, and is proved anew once they stand', async () => {
+    await engine.service.create(documentOf('acme'), caller)
+    await engine.converge('acme')
+    const [writes, proved] = [engine.memory.faults.calls.length, proofs]
+    const platform = await engine.store.db.selectFrom('ringfence.work').select('key').where('key', '=', 'platform').execute()
+    expect(platform).toEqual([])
+    await setPlatformStands(engine.store.db, false, 'ClusterRole ringfence-owner is not ours')
+    await engine.store.db.updateTable('ringfence.work').set({ reasons: ['attached'] }).execute()
+    await pass()
+    expect(await condition('Ready')).toMatchObject({ status: 'False', reason: 'Waiting', message: expect.stringContaining('ClusterRole ringfence-owner is not ours') })
+    expect(engine.memory.faults.calls.length).toBe(writes)
+    await setPlatformStands(engine.store.db, true)
+    await pass()
+    expect(proofs).toBeGreaterThan(proved)
+    expect(await condition('Ready')).toMatchObject({ status: 'True' })
+  })
+  it('only waits while nothing is in their way, and does not forget what it was called for', async () => {
+    await engine.service.create(documentOf('acme'), caller)
+    await engine.converge('acme')
+    const proved = proofs
+    await setPlatformStands(engine.store.db, false)
+    await engine.store.db.updateTable('ringfence.work').set({ reasons: ['change'] }).execute()
+    await pass()
+    expect(await condition('Ready')).toMatchObject({ status: 'True' })
+    expect(proofs).toBe(proved)
+    await setPlatformStands(engine.store.db, true)
+    await pass()
+    expect(proofs).toBe(proved + 1)
+  })
+})
+
+describe('a tenant whose isolation stays refuted', () => {
+  it('is looked at ever more seldom, and its finding is recorded once', async () => {
+    verdict = (tenant) => [{ claim: 'test', tenant, verdict: 'undecided', because: ['pods could not be listed'] }]
+    await engine.service.create(documentOf('acme'), caller)
+    await pass()
+    await pass()
+    const before = [(await audited('proof')).length, proofs]
+    expect(before[0]).toBeGreaterThan(0)
+    for (let round = 0; round < 3; round++) await pass()
+    expect(proofs).toBe((before[1] ?? 0) + 3)
+    expect((await audited('proof')).length).toBe(before[0])
+    const [work] = await engine.store.db.selectFrom('ringfence.work').selectAll().execute()
+    expect(work?.attempts).toBeGreaterThan(3)
+    verdict = provedFor
+    await pass()
+    expect(await condition('Ready')).toMatchObject({ status: 'True' })
+    expect((await audited('proof')).length).toBe((before[0] ?? 0) + 1)
+  })
+})
