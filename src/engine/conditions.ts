@@ -92,13 +92,15 @@ function brokenCondition(verdicts: readonly Verdict[] | undefined, before: Stand
   const first = verdicts.find((verdict) => verdict.verdict === 'refuted')
   if (first === undefined) return { type, status: 'False', reason: 'NotRefuted', message: 'no way in is known' }
   const { subject, object, path } = first.counterexample
-  return { type, status: 'True', reason: 'WayIn', message: `${subject} reaches ${object} by ${path.map((edge) => edge.by).join(', ')}` }
+  return { type, status: 'True', reason: 'WayIn', message: `${subject} can reach ${object} by ${path.map((edge) => edge.by).join(', ')}` }
 }
 
 function phaseOf(allTrue: boolean, before: Phase, found: Findings, parts: readonly Draft[]): Phase {
   if (found.removing) return 'TearingDown'
   if (allTrue) return found.rendered ? 'Rendered' : 'Ready'
-  const waiting = parts.every((part) => part.status === 'True' || part.reason === 'Waiting' || part.reason === 'NotProved')
+  // What waits cannot be proved yet: while it is being built, that is no failure.
+  const unproved = parts.some((part) => part.reason === 'Waiting') ? ['Waiting', 'NotProved', 'Undecided'] : ['Waiting', 'NotProved']
+  const waiting = parts.every((part) => part.status === 'True' || unproved.includes(part.reason))
   return waiting && before !== 'Ready' && before !== 'Degraded' && before !== 'Rendered' ? 'Provisioning' : 'Degraded'
 }
 

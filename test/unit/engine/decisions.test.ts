@@ -45,6 +45,12 @@ describe('a tenant is Ready', () => {
     expect(result.phase).toBe('Degraded')
     expect(condition(result, 'Ready')).toMatchObject({ status: 'False' })
   })
+  it('while a first backend is on its way it is being provisioned; a tenant that stood is Degraded', () => {
+    const waits = { problems: new Map([['database', new RingfenceError('Waiting', 'is being built')]]), verdicts: [undecided] }
+    expect(standing({ phase: 'Pending', conditions: [] }, found(waits), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z').phase).toBe('Provisioning')
+    expect(judge(waits).phase).toBe('Degraded')
+    expect(standing({ phase: 'Pending', conditions: [] }, found({ verdicts: [undecided] }), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z').phase).toBe('Degraded')
+  })
   it('and where manifests are only written it is Rendered, never Ready', () => {
     const result = judge({ rendered: true })
     expect(result.phase).toBe('Rendered')
