@@ -76,7 +76,9 @@ export function createProducts(platform: PlatformSpec, layers: readonly Layer[])
       return product === undefined || attached.has(product) ? undefined : pendingError(product)
     },
     problem(layer, tenant) {
-      return this.unserved(layer) ?? layer.problem(tenant, this.context)
+      // A login needs a place to be kept; the platform's part of the layer does without.
+      const keeping = layer.name === 'database' && !attached.has('credentials') ? pendingError('credentials') : undefined
+      return this.unserved(layer) ?? keeping ?? layer.problem(tenant, this.context)
     },
     attach(product: Product, backend: Backend, observed?: Facts['kubernetes'] | Facts['postgres']) {
       attached.set(product, backend)
