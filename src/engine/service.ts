@@ -44,12 +44,14 @@ function acts(parts: ServiceParts): Acts {
     },
     plan: (input) => planFor(input),
     async applyPlan(saved, caller) {
-      const now = await planFor(saved.document)
+      const { document, before } = await tenants.admit(saved.document)
+      const now = await drawPlan(parts, document, before)
       if (now.basis !== saved.basis) {
         throw new RingfenceError('WorldMoved', 'the tenant or the world changed since the plan was made; nothing was done, plan again')
       }
-      const { row } = await tenants.apply(saved.document, caller)
-      return tenantView(row)
+      // What was judged is what is changed: a tenant that was written, or made, meanwhile is refused.
+      if (before === undefined) return tenantView((await tenants.create(document, caller)).row)
+      return tenantView((await tenants.apply(document, caller, String(before.resourceVersion))).row)
     },
     remove: async (name, confirm, caller, ifMatch) => tenantView(await tenants.remove(name, confirm, caller, ifMatch)),
   }

@@ -9,14 +9,14 @@ import { claimsOf, resolveNames, slugOf } from '../model/names.ts'
 import { parseTenant } from '../model/parse.ts'
 import type { TenantDocument } from '../model/tenant.ts'
 import { appendAudit } from '../store/audit-log.ts'
-import type { StoreConnection, StoreTransaction } from '../store/connection.ts'
+import type { Database, StoreConnection, StoreTransaction } from '../store/connection.ts'
 import { appendEvents } from '../store/ledger.ts'
 import { trigger } from '../store/leases.ts'
 import {
   claimNames,
-  findTenant,
   insertTenant,
   listTenants,
+  lockTenants,
   markDeleting,
   replaceDocument,
   tenantOf,
@@ -38,9 +38,7 @@ export const documentDigest = (document: TenantDocument): string => createHash('
 
 export function createTenantService(store: StoreConnection, products: Products): TenantService {
   const platform = () => products.context.platform
-  const admit = async (input: unknown) => {
-    const document = parseTenant(input)
-    const rows = await allTenants(store)
+  const judge = (document: TenantDocument, rows: readonly TenantRow[]) => {
     const before = rows.find((row) => row.name === document.metadata.name)
     admitTenant(document, {
       platform: platform(),
@@ -50,34 +48,64 @@ export function createTenantService(store: StoreConnection, products: Products):
     })
     return { document, before }
   }
+  const alone = oneAtATime(store)
   return {
-    admit,
+    admit: async (input) => judge(parseTenant(input), await allTenants(store)),
     async create(input, caller) {
-      const { document, before } = await admit(input)
-      if (before !== undefined) return { row: sameOrRefuse(before, document), created: false }
-      return { row: await insert(store, platform(), document, caller), created: true }
+      const parsed = parseTenant(input)
+      return alone(async (tx) => {
+        const { document, before } = judge(parsed, await everyTenant(tx))
+        if (before !== undefined) return { row: sameOrRefuse(before, document), created: false }
+        return { row: await insert(tx, platform(), document, caller), created: true }
+      })
     },
     async apply(input, caller, ifMatch) {
-      const { document, before } = await admit(input)
-      if (before === undefined) {
-        if (ifMatch !== undefined) throw new RingfenceError('PreconditionFailed', `tenant ${document.metadata.name} does not exist`)
-        return { row: await insert(store, platform(), document, caller), outcome: 'created' }
-      }
-      requireVersion(before, ifMatch)
-      if (before.deletingAt !== null) throw new RingfenceError('Conflict', `tenant ${before.name} is being removed`)
-      if (before.digest === documentDigest(document)) return { row: before, outcome: 'unchanged' }
-      return { row: await change(store, before, document, caller), outcome: 'changed' }
+      const parsed = parseTenant(input)
+      return alone(async (tx) => {
+        const { document, before } = judge(parsed, await everyTenant(tx))
+        if (before === undefined) {
+          if (ifMatch !== undefined) throw new RingfenceError('PreconditionFailed', `tenant ${document.metadata.name} does not exist`)
+          return { row: await insert(tx, platform(), document, caller), outcome: 'created' as const }
+        }
+        requireVersion(before, ifMatch)
+        if (before.deletingAt !== null) throw new RingfenceError('Conflict', `tenant ${before.name} is being removed`)
+        if (before.digest === documentDigest(document)) return { row: before, outcome: 'unchanged' as const }
+        return { row: await change(tx, before, document, caller), outcome: 'changed' as const }
+      })
     },
-    remove: (name, confirm, caller, ifMatch) => remove(store, platform(), name, confirm, caller, ifMatch),
+    async remove(name, confirm, caller, ifMatch) {
+      if (confirm !== name) throw new RingfenceError('Guarded', `to remove tenant ${name}, confirm by its exact name`)
+      return alone((tx) => remove(tx, platform(), name, caller, ifMatch))
+    },
+  }
+}
+
+/**
+ * Runs the acts on tenants one after the other: within this process in turn, so that those who wait hold no connection,
+ * and across replicas under a lock.
+ */
+function oneAtATime(store: StoreConnection): <T>(act: (tx: StoreTransaction) => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (act) => {
+    const mine = last.then(() =>
+      store.transact(async (tx) => {
+        await lockTenants(tx)
+        return act(tx)
+      }),
+    )
+    last = mine.catch(() => undefined)
+    return mine
   }
 }
 
 /** Every live tenant: documents are judged beside all others. */
-export async function allTenants(store: StoreConnection): Promise<readonly TenantRow[]> {
+export const allTenants = (store: StoreConnection): Promise<readonly TenantRow[]> => store.run(everyTenant)
+
+async function everyTenant(db: Database | StoreTransaction): Promise<readonly TenantRow[]> {
   const rows: TenantRow[] = []
   for (;;) {
     const last = rows.at(-1)?.name
-    const page = await store.run((db) => listTenants(db, { limit: 1_000, ...(last === undefined ? {} : { after: last }) }))
+    const page = await listTenants(db, { limit: 1_000, ...(last === undefined ? {} : { after: last }) })
     rows.push(...page)
     if (page.length < 1_000) return rows
   }
@@ -106,36 +134,32 @@ const factOf = (caller: Caller, row: { uid: string; name: string }, action: stri
   details,
 })
 
-async function insert(store: StoreConnection, platform: PlatformSpec, document: TenantDocument, caller: Caller): Promise<TenantRow> {
+async function insert(tx: StoreTransaction, platform: PlatformSpec, document: TenantDocument, caller: Caller): Promise<TenantRow> {
   const uid = randomUUID()
   const { name } = document.metadata
   const names = resolveNames(platform, { name, slug: slugOf({ name, spec: document.spec }), uid, spec: document.spec })
   const claims = claimsOf(names, { databases: document.spec.database.mode === 'shared' })
-  return store.transact(async (tx) => {
-    const row = await insertTenant(tx, { uid, name, document, digest: documentDigest(document), names }, claims)
-    await appendAudit(tx, [factOf(caller, row, 'tenant.create', { names: { ...names }, digest: row.digest })])
-    await announce(tx, row, 'Created', `${name} was declared`)
-    await trigger(tx, [uid], 'created')
-    return row
-  })
+  const row = await insertTenant(tx, { uid, name, document, digest: documentDigest(document), names }, claims)
+  await appendAudit(tx, [factOf(caller, row, 'tenant.create', { names: { ...names }, digest: row.digest })])
+  await announce(tx, row, 'Created', `${name} was declared`)
+  await trigger(tx, [uid], 'created')
+  return row
 }
 
-async function change(store: StoreConnection, before: TenantRow, document: TenantDocument, caller: Caller): Promise<TenantRow> {
+async function change(tx: StoreTransaction, before: TenantRow, document: TenantDocument, caller: Caller): Promise<TenantRow> {
   const slugBefore = slugOf({ name: before.name, spec: before.document.spec })
   const slug = slugOf({ name: before.name, spec: document.spec })
-  return store.transact(async (tx) => {
-    const row = await replaceDocument(tx, before.uid, before.resourceVersion, document, documentDigest(document))
-    await claimLate(tx, before, document)
-    const facts = [factOf(caller, row, 'tenant.change', { generation: row.generation, digest: row.digest })]
-    if (slug !== slugBefore) {
-      facts.push({ ...factOf(caller, row, 'tenant.slug.rename', { namespaceUnchanged: true, namespace: row.names.namespace }), severity: 'warning' })
-      await announce(tx, row, 'SlugRenamed', `the slug was renamed; namespace ${row.names.namespace} and all other names stay as they are`, 'warning')
-    }
-    await appendAudit(tx, facts)
-    await announce(tx, row, 'Changed', `generation ${row.generation}`)
-    await trigger(tx, [row.uid], 'changed')
-    return row
-  })
+  const row = await replaceDocument(tx, before.uid, before.resourceVersion, document, documentDigest(document))
+  await claimLate(tx, before, document)
+  const facts = [factOf(caller, row, 'tenant.change', { generation: row.generation, digest: row.digest })]
+  if (slug !== slugBefore) {
+    facts.push({ ...factOf(caller, row, 'tenant.slug.rename', { namespaceUnchanged: true, namespace: row.names.namespace }), severity: 'warning' })
+    await announce(tx, row, 'SlugRenamed', `the slug was renamed; namespace ${row.names.namespace} and all other names stay as they are`, 'warning')
+  }
+  await appendAudit(tx, facts)
+  await announce(tx, row, 'Changed', `generation ${row.generation}`)
+  await trigger(tx, [row.uid], 'changed')
+  return row
 }
 
 /** Names that the tenant did not need until now are claimed before anything of that name is made. */
@@ -144,16 +168,8 @@ async function claimLate(tx: StoreTransaction, before: TenantRow, document: Tena
   await claimNames(tx, before.uid, claimsOf(before.names, { databases: true }))
 }
 
-async function remove(
-  store: StoreConnection,
-  platform: PlatformSpec,
-  name: string,
-  confirm: string,
-  caller: Caller,
-  ifMatch: string | undefined,
-): Promise<TenantRow> {
-  if (confirm !== name) throw new RingfenceError('Guarded', `to remove tenant ${name}, confirm by its exact name`)
-  const rows = await allTenants(store)
+async function remove(tx: StoreTransaction, platform: PlatformSpec, name: string, caller: Caller, ifMatch: string | undefined): Promise<TenantRow> {
+  const rows = await everyTenant(tx)
   const row = rows.find((one) => one.name === name)
   if (row === undefined) throw new RingfenceError('NotFound', `tenant ${name} does not exist`)
   requireVersion(row, ifMatch)
@@ -162,15 +178,11 @@ async function remove(
   if (row.deletingAt === null && leaving + 1 > most) {
     throw new RingfenceError('Guarded', `${leaving} of ${rows.length} tenants are being removed already; the platform allows ${most} at a time (guards.maxDeleteShare)`)
   }
-  return store.transact(async (tx) => {
-    const current = await findTenant(tx, name)
-    if (current === undefined || current.uid !== row.uid) throw new RingfenceError('Conflict', `tenant ${name} was changed meanwhile`)
-    const marked = await markDeleting(tx, row.uid)
-    await appendAudit(tx, [{ ...factOf(caller, row, 'tenant.remove'), severity: 'warning', classification: 'confidential' }])
-    await announce(tx, row, 'Removing', `${name} is being removed`)
-    await trigger(tx, [row.uid], 'removed')
-    return marked
-  })
+  const marked = await markDeleting(tx, row.uid)
+  await appendAudit(tx, [{ ...factOf(caller, row, 'tenant.remove'), severity: 'warning', classification: 'confidential' }])
+  await announce(tx, row, 'Removing', `${name} is being removed`)
+  await trigger(tx, [row.uid], 'removed')
+  return marked
 }
 
 const announce = (tx: StoreTransaction, row: TenantRow, reason: string, message: string, type: 'phase' | 'warning' = 'phase') =>

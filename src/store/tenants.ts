@@ -58,9 +58,15 @@ export async function findTenantByUid(db: Database | StoreTransaction, uid: stri
   return row === undefined ? undefined : toRow(row)
 }
 
+/**
+ * Holds back everybody else who changes tenants until the transaction ends: what is allowed to one document depends on
+ * all others, so that two must not be judged beside the same old ones.
+ */
+export const lockTenants = (tx: StoreTransaction) => sql`select pg_advisory_xact_lock(hashtext('ringfence.tenants'))`.execute(tx)
+
 /** Live tenants in the order of their names. */
 export async function listTenants(
-  db: Database,
+  db: Database | StoreTransaction,
   query: { readonly phase?: Phase; readonly after?: string; readonly limit: number },
 ): Promise<readonly TenantRow[]> {
   let rows = select(db).orderBy('name').limit(query.limit)
