@@ -102,9 +102,13 @@ function createDriver(client: KubernetesClient, watched: Reflector): Driver {
     body: JsonObject,
     call: Call,
   ): Promise<Owned> => {
+    const written = watched.writing(resource.externalName)
     try {
-      return ownedOf(resource, remember(resource, await client.request(method, path, { ...limits(call), body })))
+      const live = await client.request(method, path, { ...limits(call), body })
+      written(live)
+      return ownedOf(resource, remember(resource, live))
     } catch (error) {
+      written(undefined)
       seenBefore.delete(resource.externalName)
       throw error
     }

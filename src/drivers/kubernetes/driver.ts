@@ -18,8 +18,13 @@ import { mayHaveHappened } from './status.ts'
 export interface Known {
   /** The object, null when it is known to be absent, undefined when the cache cannot say. */
   get(externalName: string): JsonObject | null | undefined
-  /** The server answered this object to a call of ours. */
+  /** The server answered this object to a read of ours. */
   saw(externalName: string, live: JsonObject): void
+  /**
+   * A write of ours begins; the function is told its answer, or undefined when there is none. What the watch tells
+   * meanwhile is held back, so that the echo of a write is not taken for somebody else's change.
+   */
+  writing(externalName: string): (live: JsonObject | undefined) => void
   /** A call of ours may have changed it, with an outcome that the watch has yet to tell. */
   doubt(externalName: string): void
 }
@@ -98,11 +103,13 @@ async function put(
   const identity = { apiVersion: live['apiVersion'] ?? '', kind: live['kind'] ?? '' }
   const body: JsonObject = { ...fields, ...identity, metadata: { ...(live['metadata'] as JsonObject), ...marks } }
   const known = knownOf(options, resource)
+  const written = known?.writing(resource.externalName)
   try {
-    const written = await options.client.request('PUT', pathOf(options, resource), { ...limits(call), body })
-    known?.saw(resource.externalName, written)
-    return ownedOf(written)
+    const live = await options.client.request('PUT', pathOf(options, resource), { ...limits(call), body })
+    written?.(live)
+    return ownedOf(live)
   } catch (error) {
+    written?.(undefined)
     known?.doubt(resource.externalName)
     throw error
   }
@@ -130,14 +137,16 @@ async function create(options: PlainDriverOptions, resource: Resource, call: Cal
   const marks = { labels, annotations: { ...annotations, [journalMark]: call.key } }
   const body = { ...resource.spec, metadata: { ...(resource.spec['metadata'] as JsonObject), ...marks } }
   const known = knownOf(options, resource)
+  const written = known?.writing(resource.externalName)
   try {
     const live = await client.request('POST', collectionPath(endpoint(resource, kind), namespace), {
       ...limits(call),
       body,
     })
-    known?.saw(resource.externalName, live)
+    written?.(live)
     return ownedOf(live)
   } catch (error) {
+    written?.(undefined)
     known?.doubt(resource.externalName)
     const cause = toRingfenceError(error)
     if (mayHaveHappened(cause)) return 'unknown'

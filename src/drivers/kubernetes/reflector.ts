@@ -10,6 +10,7 @@ import type { Known } from './driver.ts'
 import { apiVersionOf, collectionPath, externalNameOf, type KubeKind } from './kinds.ts'
 import { listPages } from './list.ts'
 import { liveMetadata } from './object.ts'
+import { createEchoes } from './echoes.ts'
 import { createObjectStore, type ObjectStore } from './object-store.ts'
 import { pruned } from './prune.ts'
 import { answerError } from './status.ts'
@@ -57,6 +58,7 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
 export function createReflector(options: ReflectorOptions): Reflector {
   const { kind, onChange } = options
   const store = createObjectStore(options.keep ?? pruned, options.now ?? Date.now)
+  const echoes = createEchoes(onChange)
   const random = options.random ?? Math.random
   const backoff = options.backoffMs ?? { first: 200, last: 30_000 }
   let synced = false
@@ -71,7 +73,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     const live = typed(kind, event.object)
     const name = externalNameOf(live)
     store.trust(name)
-    if (event.type === 'DELETED' ? store.delete(live) : store.put(live)) onChange(name)
+    if (event.type === 'DELETED' ? store.delete(live) : store.put(live)) echoes.tell(name, live)
   }
 
   /** From the list, or from where the last watch broke off, until this one ends. */
@@ -112,6 +114,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
     synced = false
   }
 
+  function saw(externalName: string, live: JsonObject): void {
+    store.trust(externalName)
+    if (synced) store.put(typed(kind, live))
+  }
+
   return {
     kind,
     run,
@@ -119,9 +126,13 @@ export function createReflector(options: ReflectorOptions): Reflector {
     problem: () => failure,
     objects: () => store.all(),
     get: (externalName) => (synced && connected ? store.get(externalName) : undefined),
-    saw(externalName, live) {
-      store.trust(externalName)
-      if (synced) store.put(typed(kind, live))
+    saw,
+    writing(externalName) {
+      const ended = echoes.begin(externalName)
+      return (live) => {
+        if (live !== undefined) saw(externalName, live)
+        ended(live)
+      }
     },
     doubt: (externalName) => store.doubt(externalName),
   }

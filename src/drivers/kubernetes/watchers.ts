@@ -64,6 +64,13 @@ export function createWatchers(options: WatchersOptions): Watchers {
     known: (kind) => ({
       get: (externalName) => reflectorOf(kind)?.get(externalName),
       saw: (externalName, live) => reflectorOf(kind)?.saw(externalName, live),
+      writing(externalName) {
+        const reflector = reflectorOf(kind)
+        if (reflector === undefined) return () => undefined
+        // What holds for the whole cluster concerns every tenant, whoever wrote it.
+        const echoes = kind.namespaced || kind.kind === 'Namespace'
+        return echoes ? reflector.writing(externalName) : (live) => live && reflector.saw(externalName, live)
+      },
       doubt: (externalName) => reflectorOf(kind)?.doubt(externalName),
     }),
     objects(kind) {
