@@ -30,7 +30,7 @@ type Draft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
 /** `retryAt` is when the engine looks again, for conditions that say that something is wrong. */
 export function standing(before: Standing, found: Findings, now: string, retryAt: string): Standing {
-  const layers = found.layers.map((layer) => layerCondition(layer, found))
+  const layers = layersOf(found).map((layer) => layerCondition(layer, found))
   const verified = verifiedCondition(found, before)
   const broken = brokenCondition(found.verdicts, before)
   const conflicts = found.blocked.filter((block) => block.code === 'NameConflict')
@@ -44,6 +44,12 @@ export function standing(before: Standing, found: Findings, now: string, retryAt
   const ready = readyCondition(phase, found, [...parts, broken])
   const drafts = [ready, verified, broken, conflict, ...layers]
   return { phase, conditions: drafts.map((draft) => timed(draft, before.conditions, now, retryAt)) }
+}
+
+/** Layers that the tenant has, and those that it has no more while something of theirs will not go. */
+function layersOf(found: Findings): readonly string[] {
+  const stuck = found.results.filter((result) => result.outcome !== 'done').map((result) => result.step.address)
+  return [...new Set([...found.layers, ...[...found.blocked.map((block) => block.address), ...stuck].map(layerOf)])]
 }
 
 function layerCondition(layer: string, found: Findings): Draft {

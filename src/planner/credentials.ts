@@ -44,6 +44,9 @@ export function credentialsInDoubt(
       // A credential that cannot be compared now is left alone: the ends that cannot be read are blocked anyway.
       const ends = [source, ...verifiers.map((verifier) => verifier.resource)]
       if (ends.some((end) => (observed.get(end.address)?.status ?? 'unreadable') === 'unreadable')) continue
+      // An end that is another's, or on its way out, cannot be told: what the source keeps is not replaced in vain.
+      const shut = verifiers.some(({ resource }) => isShut(resource, observed.get(resource.address)))
+      if (shut && observed.get(source.address)?.status === 'owned') continue
       if (row !== undefined && isSettled(row, source.address, verifiers, observed)) continue
       const version = (row?.version ?? 0) + 1
       const common = { source: source.address, slot: slot.name, version }
@@ -54,13 +57,17 @@ export function credentialsInDoubt(
   return rotations
 }
 
+const isShut = (resource: Resource, seen: Observation | undefined): boolean =>
+  seen?.status === 'deleting' || (seen?.status === 'foreign' && resource.adopt !== true)
+
 function isSettled(
   row: CredentialRow,
   source: Address,
   verifiers: readonly { readonly resource: Resource; readonly name: string }[],
   observed: ReadonlyMap<Address, Observation>,
 ): boolean {
-  if (row.state !== 'settled') return false
+  // With nobody to be told, the source's word is all there is.
+  if (row.state !== 'settled' && verifiers.length > 0) return false
   const kept = observed.get(source)
   if (kept?.status !== 'owned' || kept.credentials?.[row.slot] !== row.sourceFingerprint) return false
   return verifiers.every(({ resource, name }) => {

@@ -206,7 +206,9 @@ const upsertInventory = (owner: string, rows: readonly InventoryRow[]) => sql`
       as new (address, kind, backend, external_name, backend_id, resource, outputs, adopted)
     on conflict (owner, address) do update set
       kind = excluded.kind, backend = excluded.backend, external_name = excluded.external_name, backend_id = excluded.backend_id,
-      resource = excluded.resource, outputs = excluded.outputs, adopted = excluded.adopted)`
+      resource = excluded.resource, outputs = excluded.outputs,
+      -- What was once taken over is its owner's as long as it lives, whatever the document says later.
+      adopted = excluded.adopted or (inventory.adopted and inventory.backend_id = excluded.backend_id))`
 
 const upsertCredentials = (owner: string, rows: readonly CredentialRow[]) => sql`
   proven as (

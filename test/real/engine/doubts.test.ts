@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RingfenceError } from '../../../src/model/errors.ts'
+import { backendId } from '../../../src/model/resource.ts'
 import type { Verdict } from '../../../src/model/verdict.ts'
+import { createLedger } from '../../../src/store/ledger.ts'
+import { claim } from '../../../src/store/leases.ts'
 import { setPlatformStands } from '../../../src/store/operations.ts'
-import { findTenant } from '../../../src/store/tenants.ts'
-import { caller, documentOf, openEngine, provedFor, type TestEngine } from '../../support/engine.ts'
+import { findTenant, tenantOf } from '../../../src/store/tenants.ts'
+import { caller, documentOf, openEngine, provedFor, resourcesOf, type TestEngine } from '../../support/engine.ts'
 
 let engine: TestEngine
 let verdict: (tenant: string) => readonly Verdict[] = provedFor
@@ -41,6 +44,23 @@ describe('an object that a lost answer may have made', () => {
     for (let round = 0; round < 4; round++) await pass()
     expect(await findTenant(engine.store.db, 'acme')).toBeUndefined()
     expect(world.entries()).toEqual([])
+  })
+})
+
+describe('an object that was taken over', () => {
+  it('stays its owner’s while it lives, also when a later write does not say so', async () => {
+    const { row } = await engine.service.create(documentOf('acme'), caller)
+    const [resource] = resourcesOf(tenantOf(row))
+    const [lease] = await claim(engine.store, 'test', 1)
+    if (resource === undefined || lease === undefined) throw new Error('nothing to write')
+    const ledger = createLedger(engine.store)
+    const remembered = async (id: string, adopted: boolean) => {
+      await ledger.write(lease, row.uid, { remember: [{ address: resource.address, id: backendId(id), resource, outputs: {}, adopted }] })
+      return (await ledger.read(row.uid)).inventory.get(resource.address)?.adopted
+    }
+    expect(await remembered('1', true)).toBe(true)
+    expect(await remembered('1', false)).toBe(true)
+    expect(await remembered('2', false)).toBe(false)
   })
 })
 

@@ -51,6 +51,13 @@ describe('a tenant is Ready', () => {
     expect(judge(waits).phase).toBe('Degraded')
     expect(standing({ phase: 'Pending', conditions: [] }, found({ verdicts: [undecided] }), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z').phase).toBe('Degraded')
   })
+  it('but not while something of a layer that it has no more will not go', () => {
+    const address = addressOf('acme', 'database', 'role', 'x')
+    const result = judge({ layers: ['compute'], blocked: [{ address, code: 'Unreachable', message: 'no answer' }] })
+    expect(result.phase).toBe('Degraded')
+    expect(condition(result, 'Database')).toMatchObject({ status: 'False', reason: 'Unreachable' })
+    expect(condition(judge({ layers: ['compute'] }), 'Database')).toBeUndefined()
+  })
   it('and where manifests are only written it is Rendered, never Ready', () => {
     const result = judge({ rendered: true })
     expect(result.phase).toBe('Rendered')

@@ -217,6 +217,24 @@ describe('credentials', () => {
     expect(rotated(drawn.steps)).toEqual([at('source'), at('login')])
     expect(drawn.steps[1]?.after).toEqual([at('source')])
   })
+  it.each([
+    ['is another’s', { status: 'foreign', id: backendId('x'), state: {} } as const],
+    ['is on its way out', { status: 'deleting', id: backendId('2'), heldBy: [] } as const],
+  ])('are not replaced at the source pass after pass while the other end %s', (_what, atLogin) => {
+    const pending = { ...settled, state: 'pending' as const, verifiers: {} }
+    const drawn = plan(input([source, login], [['source', holding('1', 's3')], ['login', atLogin]], { credentials: [pending] }))
+    expect(rotated(drawn.steps)).toEqual([])
+    expect(drawn.blocked.map((block) => block.address)).toEqual([at('login')])
+    // Once the name is free, both ends get a new one.
+    const after = plan(input([source, login], [['source', holding('1', 's3')], ['login', absent]], { credentials: [pending] }))
+    expect(rotated(after.steps)).toEqual([at('source'), at('login')])
+  })
+  it('that nobody has to be told of are settled by their source alone', () => {
+    const row = { ...settled, state: 'pending' as const, verifiers: {} }
+    const drawn = (kept: string) => plan(input([source], [['source', holding('1', kept)]], { credentials: [row] }))
+    expect(rotated(drawn('s3').steps)).toEqual([])
+    expect(rotated(drawn('other').steps)).toEqual([at('source')])
+  })
   it('are not rotated while one end cannot be read', () => {
     const drawn = plan(input([source, login], [['source', unreadable], ['login', holding('2', 'other')]], { credentials: [settled] }))
     expect(rotated(drawn.steps)).toEqual([])
