@@ -1,11 +1,13 @@
 /** The control plane behind every way in: reads from the store, acts through the tenant service, proves on demand. */
 import { type AuditFact, platformChain } from '../audit/entry.ts'
 import { RingfenceError } from '../model/errors.ts'
+import type { Report } from '../model/verdict.ts'
 import { appendAudit, readAudit } from '../store/audit-log.ts'
 import type { StoreConnection } from '../store/connection.ts'
 import { streamEvents } from '../store/events.ts'
 import { idempotent } from '../store/idempotency.ts'
 import type { Notifications } from '../store/notifications.ts'
+import { trigger } from '../store/leases.ts'
 import { findTenant, listTenants, type TenantRow } from '../store/tenants.ts'
 import { pause, resume } from '../store/operations.ts'
 import type { Caller, ControlPlane, PlanView, ProgressEvent } from './control-plane.ts'
@@ -14,6 +16,7 @@ import { drawPlan, type PlanParts } from './draw-plan.ts'
 import { postgresVersion } from './postgres-version.ts'
 import { allTenants, createTenantService } from './tenant-service.ts'
 import { auditView, tenantView } from './views.ts'
+import { freshReason, platformKey } from './worker.ts'
 
 export interface ServiceParts extends PlanParts {
   readonly store: StoreConnection
@@ -79,7 +82,9 @@ function reads(parts: ServiceParts): Reads {
       const signal = AbortSignal.timeout(60_000)
       for (const name of names) await required(name)
       const world = await parts.worlds.read({ fresh: true, signal, ...(names.length === 0 ? {} : { inside: new Set(names) }) })
-      return parts.prove(world, names.length === 0 ? {} : { tenants: names })
+      const report = parts.prove(world, names.length === 0 ? {} : { tenants: names })
+      await lookAgain(store, report).catch(() => undefined)
+      return report
     },
     async audit({ tenant, after, limit }) {
       const rows = await allTenants(store)
@@ -136,6 +141,15 @@ function operations(parts: ServiceParts): Operations {
     },
     idempotent: (key, run) => idempotent(store, key, run),
   }
+}
+
+/** What a proof refutes is repaired now: it looks into databases, which tell nobody when something in them changes. */
+async function lookAgain(store: StoreConnection, report: Report): Promise<void> {
+  const off = new Set(report.verdicts.filter((verdict) => verdict.verdict === 'refuted').map((verdict) => verdict.tenant))
+  if (off.size === 0 || report.source === 'planned') return
+  const rows = await allTenants(store)
+  const keys = rows.filter((row) => off.has(row.name)).map((row) => row.uid)
+  await store.run((db) => trigger(db, [platformKey, ...keys], freshReason))
 }
 
 const engineFact = (caller: Caller, action: string): AuditFact => ({

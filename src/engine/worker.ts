@@ -19,6 +19,8 @@ import type { ProofRunner } from './proof-runner.ts'
 import { nextPassMs, type Trouble } from './retry.ts'
 
 export const platformKey = 'platform'
+/** A trigger with this reason is answered by a pass that observes past the caches. */
+export const freshReason = 'fresh'
 
 export interface WorkerOptions {
   readonly store: StoreConnection
@@ -132,7 +134,7 @@ const passBasis = (context: Context, held: HeldLease) => ({
 })
 
 async function runPlatform(context: Context, held: HeldLease): Promise<void> {
-  const result = await runPass({ ...passBasis(context, held), subject: 'platform', fresh: false, mustProve: false })
+  const result = await runPass({ ...passBasis(context, held), subject: 'platform', fresh: held.lease.reasons.includes(freshReason), mustProve: false })
   // A layer whose product is still on its way has nothing of the platform's yet, and nothing of any tenant's either.
   const troubles = troublesOf({ ...result, problems: new Map() })
   // What was just written takes a moment to bite (an admission rule about half a second): only a pass that found
@@ -170,7 +172,7 @@ async function runTenant(context: Context, held: HeldLease): Promise<void> {
   }
   const verified = row.conditions.some((condition) => condition.type === 'Verified' && condition.status === 'True')
   const mustProve = !verified || held.lease.reasons.length > 0 || row.observedGeneration !== row.generation
-  const fresh = held.lease.attempts > 0 || held.lease.reasons.includes('fresh')
+  const fresh = held.lease.attempts > 0 || held.lease.reasons.includes(freshReason)
   const result = await runPass({ ...passBasis(context, held), subject: { row, tenant: tenantOf(row) }, fresh, mustProve })
   if (result.gone) await concludeGone(context, held, row, result)
   else await conclude(context, held, row, result)
