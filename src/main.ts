@@ -17,9 +17,18 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
+// A reader that went away (`| head`) wants no more, and is no fault.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    if (stream === process.stdout) stopping.abort()
+  })
+}
 const code = await runCli(process.argv.slice(2), processIo(stopping.signal), {
   up: async (options, io) => (await import('./up/command.ts')).upCommand(options, io),
 })
 // Output that was written is flushed before the end; a handle that some library kept open does not hold us.
-await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))))
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))),
+)
 process.exit(code)

@@ -20,7 +20,9 @@ const client = new pg.Client({
 })
 try {
   await client.connect()
-  const { rows } = await client.query<{ who: string; where: string }>('select current_user as who, current_database() as where')
+  const { rows } = await client.query<{ who: string; where: string }>(
+    'select current_user as who, current_database() as where',
+  )
   process.stdout.write(`signed in as ${rows[0]?.who} to ${rows[0]?.where}\n`)
 } catch (error) {
   process.stdout.write(`refused: ${(error as Error).message}\n`)

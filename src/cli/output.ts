@@ -59,10 +59,15 @@ export async function emit(io: Io, format: Format | undefined, views: Views): Pr
 /** An error for people, on stderr: what was tried, every problem with its path, and what to do. */
 export function printError(io: Io, error: RingfenceError): void {
   const style = styleFor(io.stderr, io.env)
-  const [first = '', ...more] = error.message.split('\n').map(printable)
+  const problems = error.facts.problems ?? []
+  // Where every problem is listed below, the sentence need not end with the first one.
+  const [one] = problems
+  const tail = one === undefined ? '' : `: ${one.path === '' ? 'the document' : one.path} ${one.reason}`
+  const message = tail !== '' && error.message.endsWith(tail) ? error.message.slice(0, -tail.length) : error.message
+  const [first = '', ...more] = message.split('\n').map(printable)
   say(io.stderr, `${style.red('error')}: ${first} ${style.dim(`(${error.code})`)}`)
   for (const line of more) say(io.stderr, `  ${line}`)
-  for (const { path, reason, fix } of error.facts.problems ?? []) {
+  for (const { path, reason, fix } of problems) {
     say(io.stderr, `  ${style.bold(printable(path === '' ? '/' : path))}: ${printable(reason)}`)
     if (fix !== '') say(io.stderr, `    ${style.dim('→')} ${printable(fix)}`)
   }

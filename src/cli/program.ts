@@ -26,6 +26,7 @@ function addUp(program: Command, io: Io, act: Act, services: Services): void {
   type Flags = Connected & {
     demo?: boolean
     verbose?: boolean
+    printRights?: boolean
     port?: number
     context?: string
     inCluster?: boolean
@@ -50,6 +51,7 @@ function addUp(program: Command, io: Io, act: Act, services: Services): void {
       ]),
     )
     .option('--platform <file>', 'the platform document')
+    .option('--print-rights', 'only print what an administrator applies to a cluster first: the rights that are needed')
     .action(
       act(async (flags: Flags) => {
         const { dataDirOf } = await import('./connection.ts')
@@ -60,6 +62,7 @@ function addUp(program: Command, io: Io, act: Act, services: Services): void {
             inCluster: flags.inCluster === true,
             kubernetes: flags.kubernetes ?? 'embedded',
             ...(flags.verbose === true ? { verbose: true } : {}),
+            ...(flags.printRights === true ? { printRights: true } : {}),
             ...(flags.port === undefined ? {} : { port: flags.port }),
             ...(flags.context === undefined ? {} : { context: flags.context }),
             ...(flags.platform === undefined ? {} : { platform: resolve(io.cwd, flags.platform) }),

@@ -4,6 +4,8 @@ export interface UpOptions {
   readonly demo: boolean
   /** Tell every event, instead of counts. */
   readonly verbose?: boolean
+  /** Start nothing: print what an administrator applies to a cluster first. */
+  readonly printRights?: boolean
   /** Port of the API on loopback; 0 takes a free one. */
   readonly port?: number
   /** Absolute. */

@@ -164,7 +164,7 @@ function eventsOf(row: TenantRow, after: { readonly phase: string; readonly cond
   for (const condition of after.conditions) {
     const before = row.conditions.find((one) => one.type === condition.type)
     if (before?.status === condition.status && before.reason === condition.reason) continue
-    events.push({ ...common, type: 'condition', reason: `${condition.type}${condition.reason}`, message: `${condition.type} is ${condition.status}: ${condition.message}` })
+    events.push({ ...common, type: 'condition', reason: condition.reason, message: `${condition.type} is ${condition.status}: ${condition.message}` })
   }
   if (after.phase !== row.phase) events.push({ ...common, type: 'phase', reason: after.phase, message: `${row.name} is ${after.phase}` })
   return events

@@ -11,11 +11,16 @@ import { toRingfenceError } from '../model/errors.ts'
 import { printable } from '../model/printable.ts'
 import { renderReport } from '../prover/render.ts'
 import { narrate, type Narrator } from './narrate.ts'
-import { type Running, up } from './up.ts'
+import { platformOf, type Running, up } from './up.ts'
 
 const demoTenants = ['acme', 'globex'] as const
 
 export async function upCommand(options: UpOptions, io: Io): Promise<number> {
+  if (options.printRights === true) {
+    const { installationText } = await import('./kubernetes.ts')
+    say(io.stdout, await installationText((await platformOf(options)).spec))
+    return exitCodes.done
+  }
   const line = (text: string) => say(io.stderr, text.split('\n').map(printable).join('\n'))
   line('starting PostgreSQL …')
   const running = await up(options, { env: io.env, signal: io.signal, log: line })
@@ -25,7 +30,10 @@ export async function upCommand(options: UpOptions, io: Io): Promise<number> {
     line(`the API is at ${running.url}, data in ${options.dataDir}`)
     const story = narrate(line)
     void running.settled.then(() => story.attached()).catch(() => undefined)
-    const told = options.demo || options.verbose === true ? follow(running.controlPlane, stopped, options.verbose === true ? verbose(line) : story) : Promise.resolve()
+    const told =
+      options.demo || options.verbose === true
+        ? follow(running.controlPlane, stopped, options.verbose === true ? verbose(line) : story)
+        : Promise.resolve()
     const failed = await Promise.race([
       (options.demo ? demo(running, io, line) : running.settled).then(() => undefined),
       running.settled.then(() => new Promise<never>(() => undefined), toRingfenceError),
@@ -60,14 +68,22 @@ async function demo(running: Running, io: Io, line: (text: string) => void): Pro
     })
     if (created) declared.push(name)
   }
-  line(declared.length > 0 ? `tenants declared: ${declared.join(', ')}` : `tenants declared before: ${demoTenants.join(', ')}`)
+  line(
+    declared.length > 0
+      ? `tenants declared: ${declared.join(', ')}`
+      : `tenants declared before: ${demoTenants.join(', ')}`,
+  )
   await running.settled
   if (!(await settle(controlPlane, new Date().toISOString(), io.signal))) return
   say(io.stdout, renderReport(await controlPlane.prove([], caller), 'counted'))
 }
 
 /** Tells what happens from now on; the past is in `tenant watch`. */
-async function follow(controlPlane: ControlPlane, signal: AbortSignal, story: Pick<Narrator, 'event' | 'end'>): Promise<void> {
+async function follow(
+  controlPlane: ControlPlane,
+  signal: AbortSignal,
+  story: Pick<Narrator, 'event' | 'end'>,
+): Promise<void> {
   const started = new Date().toISOString()
   try {
     for await (const event of controlPlane.events({}, signal)) if (event.time >= started) story.event(event)
@@ -85,7 +101,9 @@ const verbose = (line: (text: string) => void): Pick<Narrator, 'event' | 'end'> 
 async function settle(controlPlane: ControlPlane, since: string, signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
     const views = await Promise.all(demoTenants.map((name) => controlPlane.get(name)))
-    const stands = views.every(({ status }) => (status.phase === 'Ready' || status.phase === 'Rendered') && (status.proof?.at ?? '') >= since)
+    const stands = views.every(
+      ({ status }) => (status.phase === 'Ready' || status.phase === 'Rendered') && (status.proof?.at ?? '') >= since,
+    )
     if (stands) return true
     await new Promise((resolve) => setTimeout(resolve, 250))
   }

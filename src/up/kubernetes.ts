@@ -9,12 +9,14 @@ import { createKubernetesClient } from '../drivers/kubernetes/client.ts'
 import { createKubernetesBackend } from '../drivers/kubernetes/backend.ts'
 import { createKubernetesCredentials } from '../drivers/kubernetes/credentials.ts'
 import { createRenderBackend } from '../drivers/render/backend.ts'
+import { engineServiceAccount, engineUser } from '../layers/compute/engine-rules.ts'
 import { installation } from '../layers/compute/platform.ts'
 import { tenantDefinition } from '../model/crd.ts'
 import type { ClusterAccess, KubernetesBackend } from '../model/backends.ts'
 import type { Backend } from '../model/driver.ts'
 import { isObject } from '../model/json.ts'
 import type { LayerContext } from '../model/layer.ts'
+import type { PlatformSpec } from '../model/platform.ts'
 import type { UpOptions } from '../cli/up-options.ts'
 import { paths } from './options.ts'
 
@@ -67,6 +69,19 @@ const connect = (access: ClusterAccess) => ({
   backend: createKubernetesBackend(backendName, access),
   credentials: createKubernetesCredentials(credentialsName, access),
 })
+
+/** What an administrator applies to a cluster once, before the control plane runs there with rights of its own. */
+export async function installationText(platform: PlatformSpec): Promise<string> {
+  const { stringify } = await import('yaml')
+  const name = platform.kubernetes.systemNamespace
+  const manifests = [tenantDefinition(), ...installation({ platform, facts: {}, backends: {} })]
+  return [
+    `# The rights of Ringfence, for the ServiceAccount ${name}/${engineServiceAccount} or a user ${engineUser}; and its resource.`,
+    ...manifests.map((manifest) => stringify(manifest, { lineWidth: 0 }).trimEnd()),
+  ]
+    .join('\n---\n')
+    .replace('\n---\n', '\n')
+}
 
 /** What the engine could not give itself: its own rights and the resource definition. Repeating it changes nothing. */
 export async function install(admin: ClusterAccess, context: LayerContext): Promise<void> {

@@ -49,7 +49,8 @@ async function accessOf(text: string): Promise<PostgresAccess> {
   }
   const tls = url.searchParams.get('sslmode') !== 'disable'
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
-  if (!tls && !loopback) throw new RingfenceError('Usage', 'DATABASE_URL asks for sslmode=disable on another machine; TLS is required')
+  if (!tls && !loopback)
+    throw new RingfenceError('Usage', 'DATABASE_URL asks for sslmode=disable on another machine; TLS is required')
   const authority = url.searchParams.get('sslrootcert')
   return {
     host: url.hostname,
@@ -83,7 +84,8 @@ async function ensureStoreDatabase(access: PostgresAccess): Promise<void> {
   await client.connect()
   try {
     const found = await client.query('select 1 from pg_database where datname = $1', [storeDatabase])
-    if (found.rowCount === 0) await client.query(`create database ${storeDatabase} template template0 allow_connections false`)
+    if (found.rowCount === 0)
+      await client.query(`create database ${storeDatabase} template template0 allow_connections false`)
     await client.query(`revoke connect, temporary on database ${storeDatabase} from public`)
     await client.query(`alter database ${storeDatabase} allow_connections true`)
   } finally {

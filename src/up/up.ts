@@ -95,7 +95,8 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     trustedRoles: [...new Set(['postgres', postgres.tenants.user])],
     now: () => new Date(),
   })
-  const log = (level: 'info' | 'warn' | 'error', message: string) => io.log(`${level === 'info' ? '' : `${level}: `}${message}`)
+  const log = (level: 'info' | 'warn' | 'error', message: string) =>
+    io.log(`${level === 'info' ? '' : `${level}: `}${message}`)
   const runtime = await startRuntime({
     store,
     ledger,
@@ -138,13 +139,17 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
   return { url, controlPlane, products, runtime, settled, stop }
 }
 
-async function platformOf(options: UpOptions): Promise<PlatformDocument> {
+/** The platform document that was named, or the default. */
+export async function platformOf(options: UpOptions): Promise<PlatformDocument> {
   if (options.platform === undefined) return defaultPlatform()
   let text: string
   try {
     text = await readFile(options.platform, 'utf8')
   } catch (error) {
-    throw new RingfenceError('Usage', `the platform document ${options.platform} cannot be read: ${toRingfenceError(error).message}`)
+    throw new RingfenceError(
+      'Usage',
+      `the platform document ${options.platform} cannot be read: ${toRingfenceError(error).message}`,
+    )
   }
   return parsePlatform(parse(text))
 }
@@ -180,7 +185,12 @@ async function writePrivately(file: string, text: string): Promise<void> {
   await rename(fresh, file)
 }
 
-async function attachKubernetes(opening: Promise<RunningKubernetes>, products: ProductSet, runtime: Runtime, signal: AbortSignal): Promise<void> {
+async function attachKubernetes(
+  opening: Promise<RunningKubernetes>,
+  products: ProductSet,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<void> {
   let running: RunningKubernetes
   try {
     running = await opening
@@ -197,7 +207,12 @@ async function attachKubernetes(opening: Promise<RunningKubernetes>, products: P
   await runtime.attached(running.backend)
 }
 
-async function openKubernetes(options: UpOptions, io: UpIo, products: ProductSet, signal: AbortSignal): Promise<RunningKubernetes> {
+async function openKubernetes(
+  options: UpOptions,
+  io: UpIo,
+  products: ProductSet,
+  signal: AbortSignal,
+): Promise<RunningKubernetes> {
   if (options.inCluster || options.context !== undefined) return await openCluster(options)
   if (options.kubernetes === 'render') return openManifests(options)
   const progress = (message: string) => {
@@ -209,7 +224,9 @@ async function openKubernetes(options: UpOptions, io: UpIo, products: ProductSet
     return await openEmbedded(options, products.context, progress, signal)
   } catch (error) {
     if (!isRingfenceError(error) || error.code !== 'NotConfigured') throw error
-    io.log(`${error.message}\nwithout Kubernetes, manifests are written to ${paths(options.dataDir).manifests} and proved there`)
+    io.log(
+      `${error.message}\nwithout Kubernetes, manifests are written to ${paths(options.dataDir).manifests} and proved there`,
+    )
     return openManifests(options)
   }
 }

@@ -66,7 +66,11 @@ export interface Answer {
 
 /** Runs one command line in a shell, in the checkout, and answers all that it printed. */
 export function runLine(command: string, env: Environment): Promise<Answer> {
-  const child = spawn('/bin/sh', ['-c', `{ ${command}\n} 2>&1`], { cwd: checkout, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('/bin/sh', ['-c', `{ ${command}\n} 2>&1`], {
+    cwd: checkout,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   return new Promise((resolve, reject) => {
@@ -85,7 +89,12 @@ export interface Terminal {
 
 /** A command that goes on, in a process group of its own. */
 export function openTerminal(command: string, env: Environment): Terminal {
-  const child: ChildProcess = spawn('/bin/sh', ['-c', `exec 2>&1; ${command}`], { cwd: checkout, env, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const child: ChildProcess = spawn('/bin/sh', ['-c', `exec 2>&1; ${command}`], {
+    cwd: checkout,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  })
   let text = ''
   let ended = false
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))

@@ -83,6 +83,7 @@ export function describeTenant(view: TenantView, style: Style, nowMs: number): s
   const layers = layerConditions(view)
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['Name', metadata.name],
+    ['UID', metadata.uid],
     ['Display name', spec.displayName],
     ['Phase', status.phase],
     [

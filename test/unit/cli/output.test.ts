@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { pathOf, setPath } from '../../../src/cli/documents.ts'
 import { duration } from '../../../src/cli/options.ts'
-import { jsonText, yamlText } from '../../../src/cli/output.ts'
+import { Readable } from 'node:stream'
+import { jsonText, printError, yamlText } from '../../../src/cli/output.ts'
+import { invalidDocument } from '../../../src/model/problems.ts'
 import { table } from '../../../src/cli/table.ts'
 import { plainStyle } from '../../../src/cli/io.ts'
 import { acting } from './support.ts'
@@ -129,4 +131,33 @@ test.each([
 })
 test.each(['', 'm', '1d', '-1s', '1.5h', '1h 30m', '9'.repeat(12)])('"%s" is no duration', (text) => {
   expect(() => duration(text)).toThrow(expect.objectContaining({ code: 'commander.invalidArgument' }))
+})
+
+describe('an error for people', () => {
+  const printed = (problems: Parameters<typeof invalidDocument>[1]): string => {
+    let text = ''
+    const sink = { write: (chunk: string) => void (text += chunk) }
+    const io = {
+      stdout: sink,
+      stderr: sink,
+      stdin: Readable.from([]),
+      env: {},
+      cwd: '/',
+      signal: new AbortController().signal,
+    }
+    printError(io, invalidDocument('the document', problems))
+    return text
+  }
+  test('says each problem once, with what to do', () => {
+    expect(printed([{ path: '/a', reason: 'is wrong', fix: 'right it' }])).toBe(
+      'error: the document has one problem (InvalidDocument)\n  /a: is wrong\n    → right it\n',
+    )
+    const two = printed([
+      { path: '', reason: 'is odd', fix: '' },
+      { path: '/a', reason: 'is wrong', fix: 'right it' },
+    ])
+    expect(two).toBe(
+      'error: the document has 2 problems (InvalidDocument)\n  /: is odd\n  /a: is wrong\n    → right it\n',
+    )
+  })
 })

@@ -25,7 +25,8 @@ const found = (more: Partial<Findings> = {}): Findings => ({
   ...more,
 })
 const before = { phase: 'Ready' as const, conditions: [] }
-const judge = (more: Partial<Findings> = {}) => standing(before, found(more), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z')
+const judge = (more: Partial<Findings> = {}) =>
+  standing(before, found(more), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z')
 const condition = (result: ReturnType<typeof judge>, type: string) => result.conditions.find((one) => one.type === type)
 
 describe('a tenant is Ready', () => {
@@ -38,7 +39,14 @@ describe('a tenant is Ready', () => {
     ['no claim was judged', { verdicts: [] }],
     ['nothing was ever proved', { verdicts: undefined }],
     ['a layer has no backend', { problems: new Map([['database', new RingfenceError('NotConfigured', 'no server')]]) }],
-    ['a resource is blocked', { blocked: [{ address: addressOf('acme', 'database', 'role', 'x'), code: 'NameConflict' as const, message: 'foreign' }] }],
+    [
+      'a resource is blocked',
+      {
+        blocked: [
+          { address: addressOf('acme', 'database', 'role', 'x'), code: 'NameConflict' as const, message: 'foreign' },
+        ],
+      },
+    ],
     ['the pass itself failed', { fault: new RingfenceError('StoreUnavailable', 'gone') }],
   ])('but not when %s', (_what, more) => {
     const result = judge(more)
@@ -46,10 +54,23 @@ describe('a tenant is Ready', () => {
     expect(condition(result, 'Ready')).toMatchObject({ status: 'False' })
   })
   it('while a first backend is on its way it is being provisioned; a tenant that stood is Degraded', () => {
-    const waits = { problems: new Map([['database', new RingfenceError('Waiting', 'is being built')]]), verdicts: [undecided] }
-    expect(standing({ phase: 'Pending', conditions: [] }, found(waits), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z').phase).toBe('Provisioning')
+    const waits = {
+      problems: new Map([['database', new RingfenceError('Waiting', 'is being built')]]),
+      verdicts: [undecided],
+    }
+    expect(
+      standing({ phase: 'Pending', conditions: [] }, found(waits), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z')
+        .phase,
+    ).toBe('Provisioning')
     expect(judge(waits).phase).toBe('Degraded')
-    expect(standing({ phase: 'Pending', conditions: [] }, found({ verdicts: [undecided] }), '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z').phase).toBe('Degraded')
+    expect(
+      standing(
+        { phase: 'Pending', conditions: [] },
+        found({ verdicts: [undecided] }),
+        '2026-01-01T00:00:00Z',
+        '2026-01-01T00:01:00Z',
+      ).phase,
+    ).toBe('Degraded')
   })
   it('but not while something of a layer that it has no more will not go', () => {
     const address = addressOf('acme', 'database', 'role', 'x')
@@ -66,7 +87,13 @@ describe('a tenant is Ready', () => {
 })
 
 describe('additions that break isolation', () => {
-  const policy: Culprit = { product: 'kubernetes', kind: 'NetworkPolicy', namespace: 'ns', name: 'allow-all', uid: 'u1' }
+  const policy: Culprit = {
+    product: 'kubernetes',
+    kind: 'NetworkPolicy',
+    namespace: 'ns',
+    name: 'allow-all',
+    uid: 'u1',
+  }
   const row = (id: string, adopted: boolean) => ({
     address: addressOf('acme', 'compute', 'namespace', 'main'),
     id: backendId(id),
@@ -80,7 +107,12 @@ describe('additions that break isolation', () => {
   })
   it.each([
     ['outside the boundary', policy, ['other'], []],
-    ['of the cluster', { ...policy, kind: 'ClusterRoleBinding', namespace: undefined } as unknown as Culprit, ['ns'], []],
+    [
+      'of the cluster',
+      { ...policy, kind: 'ClusterRoleBinding', namespace: undefined } as unknown as Culprit,
+      ['ns'],
+      [],
+    ],
     ['that are workloads or data', { ...policy, kind: 'Pod' }, ['ns'], []],
     ['that we made', policy, ['ns'], [row('u1', false)]],
     ['in an adopted namespace', policy, ['ns'], [row('u9', true)]],
