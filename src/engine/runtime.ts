@@ -5,8 +5,10 @@
 import { toRingfenceError } from '../model/errors.ts'
 import type { Backend } from '../model/driver.ts'
 import { trigger } from '../store/leases.ts'
+import { forgetOld } from '../store/retention.ts'
 import { setPlatformStands } from '../store/operations.ts'
 import type { Notifications } from '../store/notifications.ts'
+import { contradicted } from './contradictions.ts'
 import type { Prove } from './proof-runner.ts'
 import { resyncMs } from './retry.ts'
 import { sweep } from './sweep.ts'
@@ -23,8 +25,8 @@ export interface RuntimeOptions extends WorkerOptions {
 
 export interface Runtime {
   readonly worker: Worker
-  /** A backend came up: watch it, and look at everything. */
-  attached(backend: Backend): Promise<void>
+  /** Backends came up: watch them, and look at everything. */
+  attached(...backends: readonly Backend[]): Promise<void>
   /** Looks at every tenant now, without waiting for the resync. */
   resync(): Promise<void>
   stop(graceMs?: number): Promise<void>
@@ -32,6 +34,9 @@ export interface Runtime {
 
 /** A proof of everybody gathers this long, so that a burst of changes costs one. */
 const proofDelayMs = 300
+/** After a proof of everybody that failed. */
+const proofAgainMs = 5_000
+const retentionEveryMs = 60 * 60_000
 
 /** Where changes may have been missed, everybody is compared after this long, and not more often than that. */
 const missedDelayMs = 500
@@ -54,19 +59,23 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   const proveAll = () =>
     guarded('the proof of all tenants', async () => {
-      const world = await options.worlds.read({ fresh: false, signal: AbortSignal.timeout(60_000), inside: new Set() })
-      const report = options.prove(world)
-      const off = new Set(report.verdicts.filter((verdict) => verdict.verdict === 'refuted').map((verdict) => verdict.tenant))
-      const rows = await allTenants(store)
-      const changed = rows.filter((row) => off.has(row.name) !== row.conditions.some((one) => one.type === 'IsolationBroken' && one.status === 'True'))
-      await store.run((db) => trigger(db, changed.map((row) => row.uid), 'change'))
+      try {
+        const world = await options.worlds.read({ fresh: false, signal: AbortSignal.timeout(60_000), inside: new Set() })
+        const off = contradicted(options.prove(world).verdicts, await allTenants(store))
+        await store.run((db) => trigger(db, off.map((row) => row.uid), 'change'))
+      } catch (error) {
+        // The change is still not judged: it is not forgotten.
+        if (!stopping.signal.aborted) proveSoon(proofAgainMs)
+        throw error
+      }
     })
-  const onGlobalChange = () => {
+  const proveSoon = (delayMs: number) => {
     proofTimer ??= setTimeout(() => {
       proofTimer = undefined
       void proveAll()
-    }, proofDelayMs)
+    }, delayMs)
   }
+  const onGlobalChange = () => proveSoon(proofDelayMs)
   let missedTimer: NodeJS.Timeout | undefined
   let sweptMs = 0
   // Kinds are listed one by one and a broken connection breaks many watches: one sweep answers for all of them.
@@ -86,13 +95,21 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       const { checked, triggered } = await sweep(store, options.products, stopping.signal)
       if (triggered.length > 0) log('info', `resync: ${triggered.length} of ${checked} tenants need a pass`)
     })
-  const timer = setInterval(() => void resync(), resyncMs)
-  timer.unref()
+  const tidy = () => guarded('forgetting what is old', async () => void (await forgetOld(store)))
+  void tidy()
+  const timers = [
+    setInterval(() => {
+      onGlobalChange()
+      void resync()
+    }, resyncMs),
+    setInterval(() => void tidy(), retentionEveryMs),
+  ]
+  for (const timer of timers) timer.unref()
   return {
     worker,
     resync,
-    async attached(backend) {
-      watches.push(watchBackend(backend, { store, onGlobalChange, onMissedChanges, platformKey, log }, stopping.signal))
+    async attached(...backends) {
+      for (const backend of backends) watches.push(watchBackend(backend, { store, onGlobalChange, onMissedChanges, platformKey, log }, stopping.signal))
       // What this backend holds of the platform's objects is not known until a pass has looked.
       await store.run((db) => setPlatformStands(db, false))
       await store.run((db) => trigger(db, [platformKey], 'attached'))
@@ -101,7 +118,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       worker.wake()
     },
     async stop(graceMs = 5_000) {
-      clearInterval(timer)
+      for (const timer of timers) clearInterval(timer)
       clearTimeout(proofTimer)
       clearTimeout(missedTimer)
       await worker.stop(graceMs)

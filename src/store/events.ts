@@ -19,7 +19,8 @@ const gapMs = 20_000
 
 /**
  * Numbers are given before transactions commit, so a smaller one may appear after a greater one. Numbers that were
- * jumped over lately are looked for again: an event may come late, and is never missed.
+ * jumped over lately are looked for again: an event may come late, and is never missed. A longer jump than `pageSize`
+ * is no gap: what lies before it was forgotten, or never was.
  */
 export async function* streamEvents(
   store: StoreConnection,
@@ -43,7 +44,7 @@ export async function* streamEvents(
     for (const row of rows) {
       gaps.delete(row.sequence)
       const recent = now - row.time.getTime() < gapMs
-      for (let missed = after + 1; recent && missed < row.sequence; missed++) gaps.set(missed, now)
+      for (let missed = Math.max(after + 1, row.sequence - pageSize); recent && missed < row.sequence; missed++) gaps.set(missed, now)
       after = Math.max(after, row.sequence)
       if (query.tenant === undefined || row.tenant === query.tenant) yield row
       if (signal.aborted) return

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { removableAdditions } from '../../../src/engine/additions.ts'
+import { contradicted } from '../../../src/engine/contradictions.ts'
 import { standing, type Findings } from '../../../src/engine/conditions.ts'
 import { nextPassMs, resyncMs } from '../../../src/engine/retry.ts'
 import { RingfenceError } from '../../../src/model/errors.ts'
@@ -134,5 +135,26 @@ describe('the next pass', () => {
   })
   it('is never sooner than a backend asked', () => {
     expect(nextPassMs([{ code: 'RateLimited', retryAfterMs: 60_000 }], 0, 0.5)).toBe(60_000)
+  })
+})
+
+describe('a proof of everybody calls for a pass over', () => {
+  const row = (verified: boolean, isBroken: boolean) => ({
+    name: 'acme',
+    conditions: [
+      { type: 'Verified', status: verified ? ('True' as const) : ('False' as const), reason: 'r', message: 'm', lastTransitionTime: 't' },
+      { type: 'IsolationBroken', status: isBroken ? ('True' as const) : ('False' as const), reason: 'r', message: 'm', lastTransitionTime: 't' },
+    ],
+  })
+  const undecidedIn = (claim: string): Verdict => ({ claim, tenant: 'acme', verdict: 'undecided', because: ['Forbidden'] })
+  it.each<[string, Verdict, boolean, boolean, number]>([
+    ['a tenant that is refuted and called whole', refutedBy(), true, false, 1],
+    ['no tenant that is known to be broken', refutedBy(), false, true, 0],
+    ['a tenant that is called broken and is not', proved, false, true, 1],
+    ['a tenant that is called verified and can no longer be judged', undecidedIn('rbac.fenced'), true, false, 1],
+    ['no tenant whose databases alone were not looked into', undecidedIn('grants.fenced'), true, false, 0],
+    ['no tenant that is as it is said to be', proved, true, false, 0],
+  ])('%s', (_what, verdict, verified, isBroken, passes) => {
+    expect(contradicted([verdict], [row(verified, isBroken)])).toHaveLength(passes)
   })
 })
