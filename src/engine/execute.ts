@@ -59,12 +59,20 @@ export async function execute(plan: Plan, run: Execution): Promise<readonly Step
     running.add(task)
   }
 
+  const unwritten: Finished[] = []
   for (;;) {
     if (crash !== undefined) throw crash.error
-    const done = finished.splice(0)
-    for (const job of done) settleStep(job, results, outputs)
+    const ended = finished.splice(0)
+    for (const job of ended) settleStep(job, results, outputs)
+    unwritten.push(...ended)
     const ready = takeReady(waiting, results)
-    if (done.length > 0 || ready.length > 0) {
+    // An outcome that lets nothing begin waits a moment for those of its neighbours.
+    if (ended.length > 0 && ready.length === 0 && running.size > 0) {
+      await firstOf(running, gatherMs)
+      if (finished.length > 0) continue
+    }
+    if (unwritten.length > 0 || ready.length > 0) {
+      const done = unwritten.splice(0)
       const jobs = ready.map((step) => prepare(step, run, materials))
       for (const { step } of jobs) run.checkpoint?.('before-intent', step)
       await run.ledger.write(run.held.lease, run.owner, ledgerEntry(done, jobs, credentials, run))
@@ -79,6 +87,17 @@ export async function execute(plan: Plan, run: Execution): Promise<readonly Step
     await Promise.race(running)
   }
   return plan.steps.map((step) => results.get(step.address) ?? { step, outcome: isChange(step) ? 'not started' : 'done' })
+}
+
+/** How long an outcome may wait for others before it is written. */
+const gatherMs = 20
+
+/** Until one of the tasks has ended, but no longer than this. */
+async function firstOf(tasks: Iterable<Promise<void>>, atMostMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, atMostMs)))
+  await Promise.race([...tasks, late])
+  clearTimeout(timer)
 }
 
 /** Steps whose ground is done; what stands on a failure is never started. */

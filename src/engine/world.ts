@@ -53,12 +53,12 @@ export function createWorldReader(sources: WorldSources): WorldReader {
       }
       const [kubernetes, postgres, fences] = await Promise.all([
         readKubernetes(products, fresh, signal),
-        readPostgres(products, databases, signal),
+        readPostgres(products, databases, fresh, signal),
         readFences(products, judged, reading),
       ])
       return {
         source: context.facts.kubernetes?.medium === 'manifests' ? 'manifests' : 'live',
-        observed: [from, sources.now().toISOString()],
+        observed: [earliest(from, postgres.world), sources.now().toISOString()],
         tenants: boundaries,
         ...(kubernetes.world === undefined ? {} : { kubernetes: kubernetes.world }),
         ...(postgres.world === undefined ? {} : { postgres: [postgres.world] }),
@@ -120,9 +120,16 @@ async function readKubernetes(
   }
 }
 
+/** A snapshot is as old as the oldest thing in it. */
+function earliest(from: string, postgres: PostgresWorld | undefined): string {
+  const insides = postgres?.databases.flatMap(({ inside }) => (inside === undefined ? [] : [inside.readAtMs])) ?? []
+  return insides.reduce((oldest, readAtMs) => (readAtMs < Date.parse(oldest) ? new Date(readAtMs).toISOString() : oldest), from)
+}
+
 async function readPostgres(
   products: Products,
   databases: readonly string[],
+  fresh: boolean,
   signal: AbortSignal,
 ): Promise<{ world?: PostgresWorld; unreadable: readonly Unreadable[] }> {
   const { postgres, context } = products
@@ -130,7 +137,7 @@ async function readPostgres(
     return context.platform.database.mode === 'none' ? { unreadable: [] } : { unreadable: [{ product: 'postgres', what: 'the server', why: 'no PostgreSQL is connected' }] }
   }
   try {
-    const world = await postgres.snapshot(signal, databases)
+    const world = await postgres.snapshot(signal, databases, { fresh })
     return { world, unreadable: world.unreadable }
   } catch (error) {
     return { unreadable: [{ product: 'postgres', what: 'the server', why: toRingfenceError(error).message }] }

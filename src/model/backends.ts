@@ -45,6 +45,13 @@ export interface KubernetesBackend extends Backend {
 
 export interface PostgresBackend extends Backend {
   facts(signal: AbortSignal): Promise<NonNullable<Facts['postgres']>>
-  /** The server's catalogs, and the inside of the databases named (and of `postgres` and `template1`). */
-  snapshot(signal: AbortSignal, databases: readonly string[]): Promise<PostgresWorld>
+  /**
+   * The server's catalogs, and the inside of the databases named (and of `postgres` and `template1`). Everything is
+   * read now, except that without `fresh` the inside of those two may be half a minute old; it says when it was read.
+   */
+  snapshot(
+    signal: AbortSignal,
+    databases: readonly string[],
+    options?: { readonly fresh: boolean },
+  ): Promise<PostgresWorld>
 }

@@ -49,17 +49,19 @@ export function claim(store: StoreConnection, holder: string, limit: number): Pr
         and not exists (select 1 from ringfence.pause)
         and not exists (select 1 from ringfence.leases l where l.key = work.key and l.expires_at > clock_timestamp())
       order by work.run_after limit ${limit} for update of work skip locked`.execute(tx)
-    const leases: Lease[] = []
-    for (const row of rows) {
-      const taken = await sql<{ token: number }>`
-        insert into ringfence.leases as lease (key, holder, token, expires_at)
-        values (${row.key}, ${holder}, nextval('ringfence.fencing_tokens'), clock_timestamp() + ${leaseTtlMs} * interval '1 ms')
-        on conflict (key) do update set holder = excluded.holder, token = excluded.token, expires_at = excluded.expires_at
-          where lease.expires_at <= clock_timestamp()
-        returning token`.execute(tx)
-      const token = taken.rows[0]?.token
-      if (token !== undefined) leases.push({ ...row, holder, token, untilMs })
-    }
+    if (rows.length === 0) return []
+    const taken = await sql<{ key: string; token: number }>`
+      insert into ringfence.leases as lease (key, holder, token, expires_at)
+      select key, ${holder}::text, nextval('ringfence.fencing_tokens'), clock_timestamp() + ${leaseTtlMs} * interval '1 ms'
+      from unnest(${sql.val(rows.map((row) => row.key))}::text[]) as key
+      on conflict (key) do update set holder = excluded.holder, token = excluded.token, expires_at = excluded.expires_at
+        where lease.expires_at <= clock_timestamp()
+      returning key, token`.execute(tx)
+    const tokens = new Map(taken.rows.map((row) => [row.key, row.token]))
+    const leases = rows.flatMap((row): Lease[] => {
+      const token = tokens.get(row.key)
+      return token === undefined ? [] : [{ ...row, holder, token, untilMs }]
+    })
     return leases
   })
 }

@@ -10,7 +10,7 @@ import { createInsideCache } from './inside.ts'
 import { createRoleDriver } from './role.ts'
 import { createServerFenceDriver } from './server-fence.ts'
 import type { Server } from './server.ts'
-import { readWorld } from './world.ts'
+import { type CommonInsides, readWorld } from './world.ts'
 
 export interface PostgresOptions extends ConnectionOptions {
   /** How long one read of the shared catalogs serves all observations; `call.fresh` passes it by. */
@@ -41,6 +41,7 @@ export function createPostgresBackend(
   const catalog = createCatalog(connections, { maxAgeMs: options.catalogMaxAgeMs ?? 1000, now })
   const server: Server = { name, access, connections, catalog, now, insideMaxAgeMs: options.insideMaxAgeMs ?? 300_000 }
   const cache = createInsideCache(server)
+  const common: CommonInsides = new Map()
   const limits = (signal: AbortSignal) => ({ signal, deadlineMs: Date.now() + timeoutMs })
   return {
     name,
@@ -61,7 +62,10 @@ export function createPostgresBackend(
         )
         return { version: await connections.version(limits(signal)), tls: rows[0]?.tls === true }
       }),
-    snapshot: (signal, databases) => readWorld(server, signal, databases, timeoutMs),
+    snapshot: (signal, databases, { fresh } = { fresh: true }) => {
+      if (fresh) common.clear()
+      return readWorld(server, signal, databases, timeoutMs, common)
+    },
     close: () => connections.close(),
   }
 }

@@ -159,8 +159,8 @@ const subscriptionSql = `SELECT 'subscription' AS type, NULL::text AS schema, su
 /** One statement for all kinds: a database is looked into by every proof, and each question would be a round trip. */
 const everything = [...queries.map(objectSql), columnSql, mappingSql, subscriptionSql].join('\nUNION ALL ')
 
-/** One database, in the caller's transaction. `shared` are the server's own objects. */
-export async function readObjects(session: Session, readAtMs: number, shared: readonly PgObject[]): Promise<PgInside> {
+/** One database, in the caller's transaction. */
+export async function readObjects(session: Session, readAtMs: number): Promise<PgInside> {
   const rows = await session.query<ObjectRow>(everything)
   const defaultPrivileges = await session.query<PgInside['defaultPrivileges'][number]>(
     `SELECT pg_get_userbyid(defaclrole)::text AS role, n.nspname::text AS schema, defaclobjtype::text AS "objectType", defaclacl::text[] AS acl
@@ -169,7 +169,7 @@ export async function readObjects(session: Session, readAtMs: number, shared: re
   const extensions = await session.query<{ name: string }>('SELECT extname::text AS name FROM pg_extension ORDER BY 1')
   return {
     readAtMs,
-    objects: [...shared, ...rows.map(objectOf)],
+    objects: rows.map(objectOf),
     defaultPrivileges,
     extensions: extensions.map(({ name }) => name),
   }

@@ -2,7 +2,7 @@
  * The snapshot that the prover judges: the shared catalogs of a server, and the inside of the databases named. Rows as
  * read; what could not be read is named in the snapshot and never left out silently.
  */
-import type { PgDatabase, PgMembership, PgRole, PgObject, PostgresWorld, Unreadable } from '../../model/world.ts'
+import type { PgDatabase, PgInside, PgMembership, PgRole, PgObject, PostgresWorld, Unreadable } from '../../model/world.ts'
 import type { Session } from './connection.ts'
 import { classify } from './errors.ts'
 import type { Server } from './server.ts'
@@ -11,12 +11,22 @@ import { readObjects, readParameters, readTablespaces } from './world-inside.ts'
 /** Databases that tenants must not get into, and whose inside therefore counts (SPEC §2). */
 const always = ['postgres', 'template1']
 
-/** Reads everything anew. Throws when the shared catalogs cannot be read; a database that cannot is `unreadable`. */
+/** What was seen inside the databases that every server has, by oid. */
+export type CommonInsides = Map<string, PgInside>
+
+/** Every proof asks for them, and hardly anybody ever works there. */
+const commonMaxAgeMs = 30_000
+
+/**
+ * Reads everything anew, but for what `common` still holds. Throws when the shared catalogs cannot be read; a database
+ * that cannot is `unreadable`.
+ */
 export async function readWorld(
   server: Server,
   signal: AbortSignal,
   names: readonly string[],
   timeoutMs: number,
+  common: CommonInsides = new Map(),
 ): Promise<PostgresWorld> {
   const limits = { signal, deadlineMs: Date.now() + timeoutMs }
   const shared = await server.connections.run('read the shared catalogs', limits, (session) =>
@@ -28,6 +38,11 @@ export async function readWorld(
     shared.databases.map(async (database): Promise<PgDatabase> => {
       if (!wanted.has(database.name) || !database.allowConnections) return database
       const what = `look into database ${database.name}`
+      const isCommon = always.includes(database.name)
+      const seen = isCommon ? common.get(database.oid) : undefined
+      const withShared = (inside: PgInside) => ({ ...inside, objects: [...shared.objects, ...inside.objects] })
+      if (seen !== undefined && server.now() - seen.readAtMs < commonMaxAgeMs)
+        return { ...database, inside: withShared(seen) }
       try {
         const inside = await server.connections.inside(
           database.name,
@@ -35,11 +50,12 @@ export async function readWorld(
           { signal, deadlineMs: Date.now() + timeoutMs },
           (session) =>
             session.transaction(
-              () => readObjects(session, server.now(), shared.objects),
+              () => readObjects(session, server.now()),
               'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
             ),
         )
-        return { ...database, inside }
+        if (isCommon) common.set(database.oid, inside)
+        return { ...database, inside: withShared(inside) }
       } catch (error) {
         unreadable.push({
           product: 'postgres',
