@@ -22,7 +22,7 @@ export interface Narrator {
 const counted: ReadonlySet<string> = new Set(['Created', 'Updated', 'Deleted', 'Adopted', 'Released', 'Replaced'])
 
 /** Steps with a longer pause between them are not one piece of work. */
-const quietMs = 400
+const quietMs = 1_500
 
 export function narrate(line: (text: string) => void): Narrator {
   const batches = new Map<string, Batch>()
