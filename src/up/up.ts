@@ -204,7 +204,7 @@ async function attachKubernetes(
   if (signal.aborted) return
   products.attach('credentials', running.credentials)
   products.attach('kubernetes', running.backend, facts)
-  await runtime.attached(running.backend)
+  await runtime.attached(running.backend, running.credentials)
 }
 
 async function openKubernetes(
