@@ -240,6 +240,15 @@ describeOn(['kubernetes', 'postgres18'], 'a fence in PostgreSQL broken by hand i
       statement('globex', 'globex_db', 'globex_db', 'grant usage on schema public to public'),
     ])
   })
+
+  it('although nobody asks for a proof', { timeout: 60_000 }, async () => {
+    await whole.ready(tenants)
+    const open = `select has_database_privilege('globex_user', 'acme_db', 'connect') or pg_has_role('globex_user', 'globex_owner', 'member') as open`
+    await whole.sql('postgres', 'grant connect on database acme_db to globex_user', 'grant globex_owner to globex_user')
+    expect((await whole.sql('postgres', open)).rows).toEqual([{ open: true }])
+    await whole.until('both are taken back', async () => (await whole.sql('postgres', open)).rows[0]?.open === false, 40_000)
+    await whole.ready(tenants)
+  })
 })
 
 describeOn(['kubernetes', 'postgres18'], 'nothing is proved', () => {
