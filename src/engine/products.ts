@@ -24,7 +24,7 @@ export interface Products {
   readonly pending: ReadonlyMap<Product, string>
   /** Throws `NotConfigured` or `Waiting` when nobody serves the resource. */
   driverOf(resource: Resource): Driver
-  /** Why nobody serves a layer yet: its product is still on its way. */
+  /** Why nobody serves a layer: its product is still on its way, or is not to come. */
   unserved(layer: Layer): RingfenceError | undefined
   /** Why a layer cannot be served now. */
   problem(layer: Layer, tenant: Tenant): RingfenceError | undefined
@@ -73,12 +73,16 @@ export function createProducts(platform: PlatformSpec, layers: readonly Layer[])
     },
     unserved(layer) {
       const product = productOf[layer.name]
-      return product === undefined || attached.has(product) ? undefined : pendingError(product)
+      if (product === undefined || attached.has(product)) return undefined
+      return pendingError(product) ?? new RingfenceError('NotConfigured', `no ${product} is connected`, { product })
     },
     problem(layer, tenant) {
       // A login needs a place to be kept; the platform's part of the layer does without.
       const keeping = layer.name === 'database' && !attached.has('credentials') ? pendingError('credentials') : undefined
-      return this.unserved(layer) ?? keeping ?? layer.problem(tenant, this.context)
+      const unserved = this.unserved(layer)
+      if (unserved?.code === 'Waiting') return unserved
+      // The layer itself says best what to do about a product that is not to come.
+      return keeping ?? layer.problem(tenant, this.context) ?? unserved
     },
     attach(product: Product, backend: Backend, observed?: Facts['kubernetes'] | Facts['postgres']) {
       attached.set(product, backend)

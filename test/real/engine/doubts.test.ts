@@ -1,12 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runPass } from '../../../src/engine/pass.ts'
+import { createProducts } from '../../../src/engine/products.ts'
 import { RingfenceError } from '../../../src/model/errors.ts'
-import { backendId } from '../../../src/model/resource.ts'
+import type { Layer } from '../../../src/model/layer.ts'
+import { defaultPlatform } from '../../../src/model/presets.ts'
+import { addressOf, backendId, type Resource } from '../../../src/model/resource.ts'
 import type { Verdict } from '../../../src/model/verdict.ts'
 import { createLedger } from '../../../src/store/ledger.ts'
 import { claim } from '../../../src/store/leases.ts'
 import { setPlatformStands } from '../../../src/store/operations.ts'
 import { findTenant, tenantOf } from '../../../src/store/tenants.ts'
-import { caller, documentOf, openEngine, provedFor, resourcesOf, type TestEngine } from '../../support/engine.ts'
+import { caller, documentOf, openEngine, provedFor, resourcesOf, type TestEngine, testLayer } from '../../support/engine.ts'
 
 let engine: TestEngine
 let verdict: (tenant: string) => readonly Verdict[] = provedFor
@@ -93,6 +98,40 @@ describe('a tenant that waits for the platform’s own objects', () => {
     await setPlatformStands(engine.store.db, true)
     await pass()
     expect(proofs).toBe(proved + 1)
+  })
+})
+
+describe('the platform’s own objects', () => {
+  it('of a product that is not there keep nobody waiting who needs another', async () => {
+    const { row } = await engine.service.create(documentOf('acme'), caller)
+    const role = { ...resourcesOf(tenantOf(row))[0], owner: 'platform', address: addressOf('platform', 'compute', 'cluster-role', 'x'), kind: 'kubernetes/ClusterRole', backend: 'kubernetes' } as Resource
+    const compute: Layer = { ...testLayer, name: 'compute', wanted: () => false, platform: () => [role] }
+    const products = createProducts(defaultPlatform().spec, [compute, testLayer])
+    products.attach('postgres', engine.memory as never, undefined)
+    products.expect('kubernetes', 'is being started')
+    const [lease] = await claim(engine.store, 'platform-test', 1)
+    if (lease === undefined) throw new Error('nothing claimed')
+    const platformPass = () =>
+      runPass({
+        held: { lease, signal: AbortSignal.timeout(5_000), callWindow: () => ({ signal: AbortSignal.timeout(5_000), deadlineMs: Date.now() + 5_000 }) },
+        ledger: createLedger(engine.store),
+        products,
+        requestId: 'test',
+        subject: 'platform',
+        fresh: false,
+        mustProve: false,
+        newId: randomUUID,
+        verdictsOn: async () => [],
+      })
+    for (const code of ['Waiting', 'NotConfigured']) {
+      const { problems, plan, fault } = await platformPass()
+      expect(problems.get('compute')?.code).toBe(code)
+      expect([plan?.blocked, plan?.steps, fault]).toEqual([[], [], undefined])
+      products.giveUp('kubernetes')
+    }
+    // Once it is there, what cannot be read is in the way again.
+    products.attach('kubernetes', { ...engine.memory, name: 'kubernetes', drivers: {} } as never, undefined)
+    expect((await platformPass()).plan?.blocked.map((block) => block.code)).toEqual(['NotConfigured'])
   })
 })
 
