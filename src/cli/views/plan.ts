@@ -41,9 +41,8 @@ export function planText(plan: PlanView, style: Style): string {
         destructive,
         style,
       )(
-        `${marks[verb]} ${verb.padEnd(7)} ${printable(kind)} ${printable(externalName)}${destructive ? '  destructive' : ''}`,
+        `${marks[verb]} ${verb.padEnd(7)} ${printable(kind)} ${printable(externalName)}${destructive ? '  destructive' : ''}${why === '' ? '' : ` (${printable(why)})`}`,
       ),
-      ...(why === '' ? [] : [style.dim(`            ${printable(why)}`)]),
       ...drift.map(
         ({ path, from, to, how }) =>
           `            ${printable(path)}: ${shown(from)} → ${shown(to)}${how === 'update' ? '' : ` (${how})`}`,

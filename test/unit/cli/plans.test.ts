@@ -55,16 +55,12 @@ describe('tenant apply and plan', () => {
     const { code, out } = await it.cli('tenant plan -f a.json')
     expect(code).toBe(0)
     expect(out).toBe(`Plan for tenant acme
-+ create  kubernetes/Namespace ringfence-acme
-            not there yet
-~ update  kubernetes/ResourceQuota ringfence-acme/quota
-            the document changed
++ create  kubernetes/Namespace ringfence-acme (not there yet)
+~ update  kubernetes/ResourceQuota ringfence-acme/quota (the document changed)
             /hard/pods: "100" → "50"
-± replace kubernetes/RoleBinding ringfence-acme/owner  destructive
-            roleRef is immutable
+± replace kubernetes/RoleBinding ringfence-acme/owner  destructive (roleRef is immutable)
             /roleRef: "a" → "b" (replace)
-- delete  postgres/Database acme_db  destructive
-            not wanted any more
+- delete  postgres/Database acme_db  destructive (not wanted any more)
 ! blocked acme:database: PostgreSQL is starting (Waiting)
 1 to create, 1 to update, 1 to replace, 1 to delete; 1 up to date.
 
@@ -81,7 +77,9 @@ Assuming:
   test('destructive steps are red on a terminal, unless NO_COLOR', async () => {
     await it.write('a.json', document('acme'))
     const coloured = await it.cli('tenant plan -f a.json', { tty: true, env: { TERM: 'xterm' } })
-    expect(coloured.out).toContain('\u001b[31m- delete  postgres/Database acme_db  destructive\u001b[39m')
+    expect(coloured.out).toContain(
+      '\u001b[31m- delete  postgres/Database acme_db  destructive (not wanted any more)\u001b[39m',
+    )
     expect(
       (await it.cli('tenant plan -f a.json', { tty: true, env: { TERM: 'xterm', NO_COLOR: '1' } })).out,
     ).not.toMatch(acting)
