@@ -8,7 +8,10 @@ import type { BackendChange } from '../../model/driver.ts'
 import type { Connections, Limits } from './connection.ts'
 
 /** How long a change by hand may go unseen. */
-export const changesPollMs = 15_000
+const changesPollMs = 15_000
+
+/** A look that takes longer counts as no answer. */
+const lookMs = 10_000
 
 /**
  * A number for each named role and database that changes with every write to its rows: attributes, password,
@@ -73,7 +76,7 @@ export async function* changesOf(connections: Connections, signal: AbortSignal, 
   let answers = true
   while (!signal.aborted) {
     try {
-      const after = await read(connections, { signal, deadlineMs: Date.now() + pollMs }, before)
+      const after = await read(connections, { signal, deadlineMs: Date.now() + lookMs }, before)
       answers = true
       if (before !== undefined) yield* changed(before, after)
       before = after

@@ -5,6 +5,7 @@ import { type Connections, createConnections } from '../../../src/drivers/postgr
 import type { BackendChange } from '../../../src/model/driver.ts'
 import { RingfenceError } from '../../../src/model/errors.ts'
 import { adminOf, sqlAs } from '../../support/database-tenant.ts'
+import { poll } from '../../support/kubernetes-api.ts'
 import { describeOn, servers } from '../../support/servers.ts'
 
 const own = `chg${randomBytes(4).toString('hex')}`
@@ -40,7 +41,7 @@ describeOn(['postgres18', 'postgres15'], 'changes of the shared catalogs', () =>
       await new Promise((resolve) => setTimeout(resolve, 300))
       told.length = 0
       await sql(statement)
-      await expect.poll(() => expected.every((one) => told.includes(one)), { timeout: 5_000, message: `${statement}: ${told.join()}` }).toBe(true)
+      await poll(`${statement} to be told`, async () => (expected.every((one) => told.includes(one)) ? true : undefined), 5_000)
     }
 
     it.each([
