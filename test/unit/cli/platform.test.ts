@@ -226,6 +226,7 @@ describe('up', () => {
         platform: join(it.cwd, 'p.yaml'),
       },
     })
+    expect((await asked('up --verbose --print-rights')).options).toMatchObject({ verbose: true, printRights: true })
     expect((await asked('up')).options).toEqual({
       demo: false,
       dataDir: join(it.cwd, '.ringfence'),
