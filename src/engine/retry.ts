@@ -25,9 +25,9 @@ export function nextPassMs(troubles: readonly Trouble[], attempts: number, rando
         : retry === 'soon'
           ? Math.min(soonMs * 2 ** Math.min(attempts, 4), 15_000)
           : Math.min(soonMs * 2 ** Math.min(attempts, 12), maxBackoffMs)
-    return Math.max(jitter(base, random), trouble.retryAfterMs ?? 0)
+    return jitter(base, random)
   })
-  return Math.min(...waits)
+  return Math.max(Math.min(...waits), ...troubles.map((trouble) => trouble.retryAfterMs ?? 0))
 }
 
 const jitter = (ms: number, random: number): number => Math.round(ms * (0.8 + 0.4 * random))

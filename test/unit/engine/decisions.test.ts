@@ -135,6 +135,7 @@ describe('the next pass', () => {
   })
   it('is never sooner than a backend asked', () => {
     expect(nextPassMs([{ code: 'RateLimited', retryAfterMs: 60_000 }], 0, 0.5)).toBe(60_000)
+    expect(nextPassMs([{ code: 'RateLimited', retryAfterMs: 60_000 }, { code: 'Waiting' }], 0, 0.5)).toBe(60_000)
   })
 })
 
