@@ -24,8 +24,8 @@ import { type Servers, startServers, withClient } from './servers.ts'
 /** A database takes 8 MB and 300 files, so that only some of the tenants get one. */
 const databaseEvery = 40
 
-export async function benchSteady({ quick, say }: BenchOptions): Promise<Result> {
-  const count = quick ? 12 : 2_000
+export async function benchSteady({ quick, tenants, say }: BenchOptions): Promise<Result> {
+  const count = tenants ?? (quick ? 12 : 2_000)
   const servers = await startServers(say)
   try {
     const running = await servers.startProduct()
@@ -62,7 +62,7 @@ export async function benchSteady({ quick, say }: BenchOptions): Promise<Result>
           },
           {
             what: `writes in ${runs} such passes`,
-            measured: `${writes.kubernetes} to Kubernetes, ${writes.postgres} to PostgreSQL`,
+            measured: `${writes.kubernetes} to Kubernetes, ${writes.postgres} transactions in PostgreSQL, its own upkeep among them`,
             floor: '0',
             ratio: '',
             target: verdict(writes.kubernetes + writes.postgres === 0, '0'),
@@ -132,7 +132,10 @@ interface Writes {
   readonly postgres: number
 }
 
-/** PostgreSQL gives a number to every transaction that writes and to no other; the API server counts its requests. */
+/**
+ * PostgreSQL gives a number to every transaction that writes or locks rows and to no other, autovacuum's among them; the
+ * API server counts its requests.
+ */
 async function writesSoFar({ kubernetes, postgres }: Servers): Promise<Writes> {
   const metrics = await ask(kubernetes.admin, 'GET', '/metrics')
   if (metrics.status !== 200) throw new Error(`the API server's metrics answer ${metrics.status}`)
