@@ -42,6 +42,21 @@ const retentionEveryMs = 60 * 60_000
 const missedDelayMs = 500
 const missedEveryMs = 15_000
 
+/** Does the work once for all that ask within `delayMs`, and at most every `everyMs`. */
+function gathered(work: () => void, delayMs: number, everyMs: number): { ask(): void; stop(): void } {
+  let timer: NodeJS.Timeout | undefined
+  let lastMs = 0
+  const run = () => {
+    timer = undefined
+    lastMs = Date.now()
+    work()
+  }
+  return {
+    ask: () => void (timer ??= setTimeout(run, Math.max(delayMs, lastMs + everyMs - Date.now()))),
+    stop: () => clearTimeout(timer),
+  }
+}
+
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { store, log } = options
   const stopping = new AbortController()
@@ -76,21 +91,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     }, delayMs)
   }
   const onGlobalChange = () => proveSoon(proofDelayMs)
-  let missedTimer: NodeJS.Timeout | undefined
-  let sweptMs = 0
   // Kinds are listed one by one and a broken connection breaks many watches: one sweep answers for all of them.
-  const onMissedChanges = () => {
-    missedTimer ??= setTimeout(
-      () => {
-        missedTimer = undefined
-        void resync()
-      },
-      Math.max(missedDelayMs, sweptMs + missedEveryMs - Date.now()),
-    )
-  }
+  const missed = gathered(() => void resync(), missedDelayMs, missedEveryMs)
   const resync = () =>
     guarded('the resync', async () => {
-      sweptMs = Date.now()
       await store.run((db) => trigger(db, [platformKey], 'resync'))
       const { checked, triggered } = await sweep(store, options.products, stopping.signal)
       if (triggered.length > 0) log('info', `resync: ${triggered.length} of ${checked} tenants need a pass`)
@@ -109,7 +113,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     worker,
     resync,
     async attached(...backends) {
-      for (const backend of backends) watches.push(watchBackend(backend, { store, onGlobalChange, onMissedChanges, platformKey, log }, stopping.signal))
+      for (const backend of backends) watches.push(watchBackend(backend, { store, onGlobalChange, onMissedChanges: missed.ask, platformKey, log }, stopping.signal))
       // What this backend holds of the platform's objects is not known until a pass has looked.
       await store.run((db) => setPlatformStands(db, false))
       await store.run((db) => trigger(db, [platformKey], 'attached'))
@@ -120,7 +124,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     async stop(graceMs = 5_000) {
       for (const timer of timers) clearInterval(timer)
       clearTimeout(proofTimer)
-      clearTimeout(missedTimer)
+      missed.stop()
       await worker.stop(graceMs)
       stopping.abort()
       await Promise.allSettled(watches)
