@@ -32,7 +32,10 @@ export interface Whole {
   /** As the superuser, in a database. */
   sql(database: string, ...statements: readonly string[]): Promise<pg.QueryResult>
   /** As anybody, in a database; answers the SQLSTATE that it is refused with, or nothing. */
-  sqlAs(who: { readonly user: string; readonly password: string; readonly database: string }, ...statements: readonly string[]): Promise<string | undefined>
+  sqlAs(
+    who: { readonly user: string; readonly password: string; readonly database: string },
+    ...statements: readonly string[]
+  ): Promise<string | undefined>
   /** Waits until these tenants are Ready, by a proof of now. */
   ready(names: readonly string[], timeoutMs?: number): Promise<void>
   /** What everybody can wait for; the message of the last failure is told. */
@@ -57,10 +60,15 @@ export async function startWhole(): Promise<Whole> {
   }
   try {
     const [cluster, postgres] = await Promise.all([
-      acquireKubernetes().then((programs) => startKubernetes({ dir: join(dir, 'kubernetes'), programs, durable: false })),
+      acquireKubernetes().then((programs) =>
+        startKubernetes({ dir: join(dir, 'kubernetes'), programs, durable: false }),
+      ),
       startPostgres({ dir: join(dir, 'postgres'), durable: false }),
     ])
-    undo.push(() => cluster.stop(), () => postgres.stop())
+    undo.push(
+      () => cluster.stop(),
+      () => postgres.stop(),
+    )
     await install(cluster.admin, { platform: defaultPlatform().spec, facts: {}, backends: {} })
     const log: string[] = []
     const kubeconfig = process.env['KUBECONFIG']
@@ -96,15 +104,26 @@ async function urlOf({ access }: EmbeddedPostgres, dir: string): Promise<string>
   return url.href
 }
 
-async function connect(access: EmbeddedPostgres['access'], who: { user: string; password: string; database: string }): Promise<pg.Client> {
-  const client = new pg.Client({ host: access.host, port: access.port, ...who, ssl: access.tls ? { ca: access.ca } : false })
+async function connect(
+  access: EmbeddedPostgres['access'],
+  who: { user: string; password: string; database: string },
+): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: access.host,
+    port: access.port,
+    ...who,
+    ssl: access.tls ? { ca: access.ca } : false,
+  })
   client.on('error', () => undefined)
   await client.connect()
   return client
 }
 
 function ways(running: Running, cluster: EmbeddedKubernetes, { access }: EmbeddedPostgres, agents: Agent[]) {
-  const run = async (who: { user: string; password: string; database: string }, statements: readonly string[]): Promise<pg.QueryResult> => {
+  const run = async (
+    who: { user: string; password: string; database: string },
+    statements: readonly string[],
+  ): Promise<pg.QueryResult> => {
     const client = await connect(access, who)
     try {
       let result: pg.QueryResult | undefined
@@ -131,7 +150,8 @@ function ways(running: Running, cluster: EmbeddedKubernetes, { access }: Embedde
   return {
     kube: apiOf(cluster.breakGlass, agents),
     apiOf: (who: Parameters<typeof apiOf>[0]) => apiOf(who, agents),
-    sql: (database: string, ...statements: readonly string[]) => run({ user: access.user, password: access.password, database }, statements),
+    sql: (database: string, ...statements: readonly string[]) =>
+      run({ user: access.user, password: access.password, database }, statements),
     async sqlAs(who: { user: string; password: string; database: string }, ...statements: readonly string[]) {
       try {
         await run(who, statements)
@@ -143,11 +163,22 @@ function ways(running: Running, cluster: EmbeddedKubernetes, { access }: Embedde
     until,
     async ready(names: readonly string[], timeoutMs = 60_000) {
       let views: readonly TenantView[] = []
-      await until(`${names.join(', ')} are Ready`, async () => {
-        views = await Promise.all(names.map((name) => running.controlPlane.get(name)))
-        return views.every((view) => view.status.phase === 'Ready')
-      }, timeoutMs).catch((error: unknown) => {
-        throw new Error(JSON.stringify(views.map((view) => view.status), undefined, 1), { cause: error })
+      await until(
+        `${names.join(', ')} are Ready`,
+        async () => {
+          views = await Promise.all(names.map((name) => running.controlPlane.get(name)))
+          return views.every((view) => view.status.phase === 'Ready')
+        },
+        timeoutMs,
+      ).catch((error: unknown) => {
+        throw new Error(
+          JSON.stringify(
+            views.map((view) => view.status),
+            undefined,
+            1,
+          ),
+          { cause: error },
+        )
       })
     },
     async tenant(name: string): Promise<Tenant> {
@@ -159,7 +190,8 @@ function ways(running: Running, cluster: EmbeddedKubernetes, { access }: Embedde
 }
 
 type Refuted = Extract<Verdict, { verdict: 'refuted' }>
-export const refutedIn = (report: Report): readonly Refuted[] => report.verdicts.filter((verdict): verdict is Refuted => verdict.verdict === 'refuted')
+export const refutedIn = (report: Report): readonly Refuted[] =>
+  report.verdicts.filter((verdict): verdict is Refuted => verdict.verdict === 'refuted')
 
 /** Everything that the refuted verdicts on a tenant name as what lets somebody in. */
 export const namedIn = (report: Report, tenant: string): readonly string[] =>
@@ -167,14 +199,19 @@ export const namedIn = (report: Report, tenant: string): readonly string[] =>
     .filter((verdict) => verdict.tenant === tenant)
     .flatMap(({ counterexample }) => [
       ...counterexample.path.map((edge) => edge.by),
-      ...counterexample.culprits.map((one) => `${one.kind} ${one.namespace === undefined ? '' : `${one.namespace}/`}${one.name}`),
+      ...counterexample.culprits.map(
+        (one) => `${one.kind} ${one.namespace === undefined ? '' : `${one.namespace}/`}${one.name}`,
+      ),
     ])
 
 /** A short account of what is not proved, for failures. */
 export const account = (report: Report): string =>
   report.verdicts
     .filter((verdict) => verdict.verdict !== 'proved')
-    .map((verdict) => `${verdict.tenant} ${verdict.claim} ${verdict.verdict === 'refuted' ? verdict.counterexample.path.map((edge) => edge.by).join(' > ') : verdict.because.join('; ')}`)
+    .map(
+      (verdict) =>
+        `${verdict.tenant} ${verdict.claim} ${verdict.verdict === 'refuted' ? verdict.counterexample.path.map((edge) => edge.by).join(' > ') : verdict.because.join('; ')}`,
+    )
     .join('\n')
 
 export { allProved }

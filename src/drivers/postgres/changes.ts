@@ -71,7 +71,11 @@ function changed(before: Versions, after: Versions): readonly BackendChange[] {
  * Yields the roles and databases that changed since the last look, ours among them, and `resync` when the server
  * ceases to answer, so that nobody is taken for fenced by a server that cannot be asked. Never throws.
  */
-export async function* changesOf(connections: Connections, signal: AbortSignal, pollMs = changesPollMs): AsyncIterable<BackendChange> {
+export async function* changesOf(
+  connections: Connections,
+  signal: AbortSignal,
+  pollMs = changesPollMs,
+): AsyncIterable<BackendChange> {
   let before: Versions | undefined
   let answers = true
   while (!signal.aborted) {

@@ -25,7 +25,8 @@ describeOn(['postgres18', 'postgres15'], 'changes of the shared catalogs', () =>
       await sql(`create database ${database} template template0`)
       connections = createConnections(access())
       done = (async () => {
-        for await (const change of changesOf(connections, stop.signal, 50)) told.push(change === 'resync' ? change : `${change.kind} ${change.externalName}`)
+        for await (const change of changesOf(connections, stop.signal, 50))
+          told.push(change === 'resync' ? change : `${change.kind} ${change.externalName}`)
       })()
       // The first look is what the later ones are compared with.
       await tellsAfter(`create role ${own}_first`, `postgres/Role ${own}_first`)
@@ -34,14 +35,24 @@ describeOn(['postgres18', 'postgres15'], 'changes of the shared catalogs', () =>
       stop.abort()
       await done
       await connections.close()
-      await sql(`drop database ${database}`, `drop role ${role}`, `drop role ${other}`, `drop role ${bystander}`, `drop role if exists ${own}_first`)
+      await sql(
+        `drop database ${database}`,
+        `drop role ${role}`,
+        `drop role ${other}`,
+        `drop role ${bystander}`,
+        `drop role if exists ${own}_first`,
+      )
     })
 
     const tellsAfter = async (statement: string, ...expected: readonly string[]) => {
       await new Promise((resolve) => setTimeout(resolve, 300))
       told.length = 0
       await sql(statement)
-      await poll(`${statement} to be told`, async () => (expected.every((one) => told.includes(one)) ? true : undefined), 5_000)
+      await poll(
+        `${statement} to be told`,
+        async () => (expected.every((one) => told.includes(one)) ? true : undefined),
+        5_000,
+      )
     }
 
     it.each([
@@ -50,7 +61,10 @@ describeOn(['postgres18', 'postgres15'], 'changes of the shared catalogs', () =>
       [`grant ${role} to ${other}`, [`postgres/Role ${role}`, `postgres/Role ${other}`]],
       [`revoke ${role} from ${other}`, [`postgres/Role ${role}`, `postgres/Role ${other}`]],
       [`alter role ${role} set search_path = public`, [`postgres/Role ${role}`]],
-      [`alter role ${role} in database ${database} set work_mem = '8MB'`, [`postgres/Role ${role}`, `postgres/Database ${database}`]],
+      [
+        `alter role ${role} in database ${database} set work_mem = '8MB'`,
+        [`postgres/Role ${role}`, `postgres/Database ${database}`],
+      ],
       [`comment on role ${role} is 'another mark'`, [`postgres/Role ${role}`]],
       [`comment on database ${database} is 'another mark'`, [`postgres/Database ${database}`]],
       [`grant connect on database ${database} to ${other}`, [`postgres/Database ${database}`]],

@@ -39,16 +39,24 @@ async function loginOf(name: string): Promise<Login> {
   const value = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString()
   return { user: value('username'), password: value('password'), database: value('database') }
 }
-const refusalOf = (who: Login, ...statements: readonly string[]) => whole.sqlAs(who, ...(statements.length === 0 ? ['select 1'] : statements))
-const uidOf = async (path: string): Promise<unknown> => ((await whole.kube('GET', path)).body['metadata'] as JsonObject)['uid']
+const refusalOf = (who: Login, ...statements: readonly string[]) =>
+  whole.sqlAs(who, ...(statements.length === 0 ? ['select 1'] : statements))
+const uidOf = async (path: string): Promise<unknown> =>
+  ((await whole.kube('GET', path)).body['metadata'] as JsonObject)['uid']
 
 describeOn(['kubernetes', 'postgres18'], 'tenants whose names are close', () => {
   it('share nothing, and are proved isolated', async () => {
     const report = await plane().prove([], caller)
     expect(allProved(report), account(report)).toBe(true)
-    const { rows } = await whole.sql('ringfence', `select kind, external_name, count(distinct owner) as owners from ringfence.inventory group by 1, 2 having count(distinct owner) > 1`)
+    const { rows } = await whole.sql(
+      'ringfence',
+      `select kind, external_name, count(distinct owner) as owners from ringfence.inventory group by 1, 2 having count(distinct owner) > 1`,
+    )
     expect(rows).toEqual([])
-    const { rows: counted } = await whole.sql('ringfence', 'select owner, count(*)::int as things from ringfence.inventory group by 1')
+    const { rows: counted } = await whole.sql(
+      'ringfence',
+      'select owner, count(*)::int as things from ringfence.inventory group by 1',
+    )
     expect(counted.length).toBe(names.length + 1)
     for (const { things } of counted as { things: number }[]) expect(things).toBeGreaterThan(5)
   })
@@ -56,11 +64,24 @@ describeOn(['kubernetes', 'postgres18'], 'tenants whose names are close', () => 
   it('get into their own database with the password of their Secret, and into no other', async () => {
     for (const name of names) {
       const login = await loginOf(name)
-      expect(await refusalOf(login, 'create table mine (x int)', 'insert into mine values (1)', 'drop table mine')).toBeUndefined()
-      const others = await Promise.all(names.filter((other) => other !== name).map(async (other) => (await loginOf(other)).database))
-      const { rows } = await whole.sql('postgres', `select datname from pg_database where datallowconn and datname <> '${login.database}'`)
-      const shut = await Promise.all((rows as { datname: string }[]).map(async ({ datname }) => [datname, await refusalOf({ ...login, database: datname })] as const))
-      expect(shut.map(([database]) => database)).toEqual(expect.arrayContaining([...others, 'postgres', 'template1', 'ringfence']))
+      expect(
+        await refusalOf(login, 'create table mine (x int)', 'insert into mine values (1)', 'drop table mine'),
+      ).toBeUndefined()
+      const others = await Promise.all(
+        names.filter((other) => other !== name).map(async (other) => (await loginOf(other)).database),
+      )
+      const { rows } = await whole.sql(
+        'postgres',
+        `select datname from pg_database where datallowconn and datname <> '${login.database}'`,
+      )
+      const shut = await Promise.all(
+        (rows as { datname: string }[]).map(
+          async ({ datname }) => [datname, await refusalOf({ ...login, database: datname })] as const,
+        ),
+      )
+      expect(shut.map(([database]) => database)).toEqual(
+        expect.arrayContaining([...others, 'postgres', 'template1', 'ringfence']),
+      )
       for (const [database, code] of shut) expect(code, `${name} in ${database}`).toBe('42501')
       expect(await refusalOf({ ...login, password: `${login.password}x` })).toBe('28P01')
     }
@@ -78,12 +99,23 @@ describeOn(['kubernetes', 'postgres18'], 'tenants whose names are close', () => 
     for (const name of ['ab', 'ab2'] as const) {
       const api = whole.apiOf(await token(name))
       expect((await api('GET', `/api/v1/namespaces/ringfence-${name}/pods`)).status).toBe(200)
-      const closed = [...names.filter((other) => other !== name).map((other) => `/api/v1/namespaces/ringfence-${other}/pods`), '/api/v1/namespaces/ringfence-system/serviceaccounts', '/api/v1/namespaces', '/api/v1/pods', '/api/v1/nodes', `${secretPath(name === 'ab' ? 'ab2' : 'ab')}`]
+      const closed = [
+        ...names.filter((other) => other !== name).map((other) => `/api/v1/namespaces/ringfence-${other}/pods`),
+        '/api/v1/namespaces/ringfence-system/serviceaccounts',
+        '/api/v1/namespaces',
+        '/api/v1/pods',
+        '/api/v1/nodes',
+        `${secretPath(name === 'ab' ? 'ab2' : 'ab')}`,
+      ]
       for (const path of closed) {
         const answer = await api('GET', path)
         expect([answer.status, answer.reason], path).toEqual([403, 'Forbidden'])
       }
-      const impersonated = await api('POST', `/api/v1/namespaces/ringfence-system/serviceaccounts/ab-owner/token`, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} })
+      const impersonated = await api('POST', `/api/v1/namespaces/ringfence-system/serviceaccounts/ab-owner/token`, {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: {},
+      })
       expect([impersonated.status, impersonated.reason]).toEqual([403, 'Forbidden'])
     }
   })
@@ -91,10 +123,14 @@ describeOn(['kubernetes', 'postgres18'], 'tenants whose names are close', () => 
 
 describeOn(['kubernetes', 'postgres18'], 'a credential is made anew', () => {
   const logsInAgain = (before: Login, what: string) =>
-    whole.until(what, async () => {
-      const now = await loginOf('ab')
-      return now.password !== before.password && (await refusalOf(now)) === undefined
-    }, 40_000)
+    whole.until(
+      what,
+      async () => {
+        const now = await loginOf('ab')
+        return now.password !== before.password && (await refusalOf(now)) === undefined
+      },
+      40_000,
+    )
 
   it('when its owner changed the password, and no other way in is left', { timeout: 60_000 }, async () => {
     const before = await loginOf('ab')
@@ -107,7 +143,9 @@ describeOn(['kubernetes', 'postgres18'], 'a credential is made anew', () => {
 
   it('when the Secret is edited by hand', { timeout: 60_000 }, async () => {
     const before = await loginOf('ab')
-    const edited = await whole.kube('PATCH', secretPath('ab'), { data: { password: Buffer.from('guessed').toString('base64') } })
+    const edited = await whole.kube('PATCH', secretPath('ab'), {
+      data: { password: Buffer.from('guessed').toString('base64') },
+    })
     expect(edited.status, edited.message).toBe(200)
     await logsInAgain(before, 'the Secret logs in again')
     expect((await loginOf('ab')).password).not.toBe('guessed')
@@ -141,7 +179,12 @@ describeOn(['kubernetes', 'postgres18'], 'what lets a tenant in is put back', ()
     await whole.sql('postgres', 'alter role ab_user nologin', 'revoke connect on database ab2_db from ab2_user')
     expect(await refusalOf(login)).toBe('28000')
     expect(await refusalOf(await loginOf('ab2'))).toBe('42501')
-    await whole.until('both get in again', async () => (await refusalOf(await loginOf('ab'))) === undefined && (await refusalOf(await loginOf('ab2'))) === undefined, 40_000)
+    await whole.until(
+      'both get in again',
+      async () =>
+        (await refusalOf(await loginOf('ab'))) === undefined && (await refusalOf(await loginOf('ab2'))) === undefined,
+      40_000,
+    )
   })
 })
 
@@ -169,36 +212,55 @@ describeOn(['kubernetes', 'postgres18'], 'a tenant changes', () => {
     expect(told).toContain('SlugRenamed')
   })
 
-  it('its namespace for a stranger’s of the same name, which is left alone and reported', { timeout: 120_000 }, async () => {
-    const path = '/api/v1/namespaces/ringfence-ab2'
-    await plane().pause(caller)
-    const ours = await uidOf(path)
-    expect((await whole.kube('DELETE', path)).status).toBe(200)
-    await whole.until('the namespace is gone', async () => (await whole.kube('GET', path)).status === 404)
-    const made = await whole.kube('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ringfence-ab2', labels: { of: 'a-stranger' } } })
-    expect(made.status, made.message).toBe(201)
-    const kept = async () => {
-      const { metadata } = (await whole.kube('GET', path)).body as { metadata: { uid: string; labels: object } }
-      const inside = await Promise.all(['/api/v1/namespaces/ringfence-ab2/secrets', '/api/v1/namespaces/ringfence-ab2/resourcequotas', '/apis/networking.k8s.io/v1/namespaces/ringfence-ab2/networkpolicies', '/apis/rbac.authorization.k8s.io/v1/namespaces/ringfence-ab2/rolebindings'].map(async (one) => ((await whole.kube('GET', one)).body['items'] as unknown[]).length))
-      return { uid: metadata.uid, labels: metadata.labels, inside }
-    }
-    const before = await kept()
-    expect(before.uid).not.toBe(ours)
-    await plane().resume(caller)
-    await whole.until('the conflict is told', async () => (await plane().get('ab2')).status.conditions.some((one) => one.type === 'NameConflict' && one.status === 'True' && one.message.includes('ringfence-ab2')))
-    expect((await plane().get('ab2')).status.phase).toBe('Degraded')
-    const report = await plane().prove(['ab2'], caller)
-    expect(allProved(report)).toBe(false)
-    await plane().apply(document('ab2', { description: 'a late write' }), caller)
-    await whole.until('the late write was looked at', async () => {
-      const { status, metadata } = await plane().get('ab2')
-      return status.observedGeneration === metadata.generation
-    })
-    expect(await kept()).toEqual(before)
-    expect((await whole.kube('DELETE', path)).status).toBe(200)
-    await whole.ready(['ab2'])
-    expect(allProved(await plane().prove(['ab2'], caller))).toBe(true)
-  })
+  it(
+    'its namespace for a stranger’s of the same name, which is left alone and reported',
+    { timeout: 120_000 },
+    async () => {
+      const path = '/api/v1/namespaces/ringfence-ab2'
+      await plane().pause(caller)
+      const ours = await uidOf(path)
+      expect((await whole.kube('DELETE', path)).status).toBe(200)
+      await whole.until('the namespace is gone', async () => (await whole.kube('GET', path)).status === 404)
+      const made = await whole.kube('POST', '/api/v1/namespaces', {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'ringfence-ab2', labels: { of: 'a-stranger' } },
+      })
+      expect(made.status, made.message).toBe(201)
+      const kept = async () => {
+        const { metadata } = (await whole.kube('GET', path)).body as { metadata: { uid: string; labels: object } }
+        const inside = await Promise.all(
+          [
+            '/api/v1/namespaces/ringfence-ab2/secrets',
+            '/api/v1/namespaces/ringfence-ab2/resourcequotas',
+            '/apis/networking.k8s.io/v1/namespaces/ringfence-ab2/networkpolicies',
+            '/apis/rbac.authorization.k8s.io/v1/namespaces/ringfence-ab2/rolebindings',
+          ].map(async (one) => ((await whole.kube('GET', one)).body['items'] as unknown[]).length),
+        )
+        return { uid: metadata.uid, labels: metadata.labels, inside }
+      }
+      const before = await kept()
+      expect(before.uid).not.toBe(ours)
+      await plane().resume(caller)
+      await whole.until('the conflict is told', async () =>
+        (await plane().get('ab2')).status.conditions.some(
+          (one) => one.type === 'NameConflict' && one.status === 'True' && one.message.includes('ringfence-ab2'),
+        ),
+      )
+      expect((await plane().get('ab2')).status.phase).toBe('Degraded')
+      const report = await plane().prove(['ab2'], caller)
+      expect(allProved(report)).toBe(false)
+      await plane().apply(document('ab2', { description: 'a late write' }), caller)
+      await whole.until('the late write was looked at', async () => {
+        const { status, metadata } = await plane().get('ab2')
+        return status.observedGeneration === metadata.generation
+      })
+      expect(await kept()).toEqual(before)
+      expect((await whole.kube('DELETE', path)).status).toBe(200)
+      await whole.ready(['ab2'])
+      expect(allProved(await plane().prove(['ab2'], caller))).toBe(true)
+    },
+  )
 })
 
 /** Everything that there is, by kind and name, with its id: what a removal must leave as it was. */
@@ -221,14 +283,27 @@ async function census(): Promise<ReadonlyMap<string, string>> {
   for (const [kind, path] of Object.entries(paths)) {
     const answer = await whole.kube('GET', path)
     expect(answer.status, path).toBe(200)
-    for (const { metadata } of answer.body['items'] as { metadata: { name: string; namespace?: string; uid: string } }[]) found.set(`${kind} ${metadata.namespace ?? ''}/${metadata.name}`, metadata.uid)
+    for (const { metadata } of answer.body['items'] as {
+      metadata: { name: string; namespace?: string; uid: string }
+    }[])
+      found.set(`${kind} ${metadata.namespace ?? ''}/${metadata.name}`, metadata.uid)
   }
-  const { rows } = await whole.sql('postgres', `select 'Role /' || rolname as thing, oid::text as id from pg_roles union all select 'Database /' || datname, oid::text from pg_database`)
+  const { rows } = await whole.sql(
+    'postgres',
+    `select 'Role /' || rolname as thing, oid::text as id from pg_roles union all select 'Database /' || datname, oid::text from pg_database`,
+  )
   for (const { thing, id } of rows as { thing: string; id: string }[]) found.set(thing, id)
   return found
 }
 const gone = (name: string, timeoutMs = 60_000) =>
-  whole.until(`${name} is gone`, async () => (await plane().get(name).catch((error: { code?: string }) => error.code)) === 'NotFound', timeoutMs)
+  whole.until(
+    `${name} is gone`,
+    async () =>
+      (await plane()
+        .get(name)
+        .catch((error: { code?: string }) => error.code)) === 'NotFound',
+    timeoutMs,
+  )
 
 describeOn(['kubernetes', 'postgres18'], 'a removal', () => {
   it('takes exactly what was the tenant’s', { timeout: 120_000 }, async () => {
@@ -253,7 +328,9 @@ describeOn(['kubernetes', 'postgres18'], 'a removal', () => {
     await plane().remove('keeper', 'keeper', caller)
     await gone('keeper')
     expect((await whole.sql('keeper_db', 'select x from kept')).rows).toEqual([{ x: 42 }])
-    expect((await whole.sql('postgres', `select rolname from pg_roles where rolname like 'keeper%'`)).rows).toEqual([{ rolname: 'keeper_owner' }])
+    expect((await whole.sql('postgres', `select rolname from pg_roles where rolname like 'keeper%'`)).rows).toEqual([
+      { rolname: 'keeper_owner' },
+    ])
     expect(await refusalOf(login)).toBe('28P01')
     expect((await whole.kube('GET', '/api/v1/namespaces/ringfence-keeper')).status).toBe(404)
     expect(await refusalOf({ ...(await loginOf('ab')), database: 'keeper_db' })).toBe('42501')
@@ -266,12 +343,20 @@ describeOn(['kubernetes', 'postgres18'], 'a removal', () => {
     await create('stuck')
     await whole.ready(['stuck'])
     const held = '/api/v1/namespaces/ringfence-stuck/configmaps/held'
-    const made = await whole.kube('POST', '/api/v1/namespaces/ringfence-stuck/configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held', finalizers: ['example.com/hold'] } })
+    const made = await whole.kube('POST', '/api/v1/namespaces/ringfence-stuck/configmaps', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'held', finalizers: ['example.com/hold'] },
+    })
     expect(made.status, made.message).toBe(201)
     await plane().remove('stuck', 'stuck', caller)
-    await whole.until('it says what holds it', async () => (await plane().get('stuck')).status.conditions.some((one) => one.message.includes('example.com/hold')))
+    await whole.until('it says what holds it', async () =>
+      (await plane().get('stuck')).status.conditions.some((one) => one.message.includes('example.com/hold')),
+    )
     expect((await plane().get('stuck')).status.phase).toBe('TearingDown')
-    const { metadata } = (await whole.kube('GET', held)).body as { metadata: { finalizers: string[]; deletionTimestamp: string } }
+    const { metadata } = (await whole.kube('GET', held)).body as {
+      metadata: { finalizers: string[]; deletionTimestamp: string }
+    }
     expect(metadata.finalizers).toEqual(['example.com/hold'])
     expect(metadata.deletionTimestamp).toBeDefined()
     expect((await whole.kube('PATCH', held, { metadata: { finalizers: null } })).status).toBe(200)

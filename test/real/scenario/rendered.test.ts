@@ -25,7 +25,10 @@ const rendered = () =>
     return views.every((view) => view.status.phase === 'Rendered')
   })
 const files = async (): Promise<readonly string[]> =>
-  (await readdir(join(dir, 'manifests'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).toSorted()
+  (await readdir(join(dir, 'manifests'), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'ringfence-rendered-'))
@@ -37,7 +40,10 @@ beforeAll(async () => {
   )
   await running.settled
   for (const name of tenants) {
-    await plane().create(documentOf(name, { access: { roleBindings: [{ role: 'owner', groups: [`${name}-admins`] }] } }), caller)
+    await plane().create(
+      documentOf(name, { access: { roleBindings: [{ role: 'owner', groups: [`${name}-admins`] }] } }),
+      caller,
+    )
   }
   await rendered()
 })
@@ -51,7 +57,10 @@ describeOn(['postgres18'], 'a tenant that is rendered', () => {
     const report = await plane().prove([], caller)
     expect(allProved(report), account(report)).toBe(true)
     expect(report.source).toBe('manifests')
-    expect((await plane().get('acme')).status.conditions.find((one) => one.type === 'Ready')).toMatchObject({ status: 'False', reason: 'Rendered' })
+    expect((await plane().get('acme')).status.conditions.find((one) => one.type === 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'Rendered',
+    })
     expect(plane().version()).toMatchObject({ medium: 'manifests' })
   })
 
@@ -67,7 +76,10 @@ describeOn(['postgres18'], 'a tenant that is rendered', () => {
       expect(allProved(report), fence).toBe(false)
       expect(namedIn(report, 'acme').length, fence).toBeGreaterThan(0)
       await plane().resume(caller)
-      await until(`${fence} is back`, async () => (await files()).includes(fence) && allProved(await plane().prove([], caller)))
+      await until(
+        `${fence} is back`,
+        async () => (await files()).includes(fence) && allProved(await plane().prove([], caller)),
+      )
     }
     await rendered()
     expect(await files()).toEqual(before)
