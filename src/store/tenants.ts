@@ -105,14 +105,15 @@ export async function insertTenant(
 
 /** Claims names for a tenant; those it holds already stay. Throws `NameConflict` naming what another holds. */
 export async function claimNames(tx: StoreTransaction, uid: string, claims: readonly NameClaim[]): Promise<void> {
-  const ordered = claims.toSorted((a, b) => (`${a.space}\0${a.name}` < `${b.space}\0${b.name}` ? -1 : 1))
-  const taken: string[] = []
-  for (const { space, name } of ordered) {
-    const { rows } = await sql<{ tenant_uid: string }>`
-      insert into ringfence.name_claims as held (space, name, tenant_uid) values (${space}, ${name}, ${uid})
-      on conflict (space, name) do update set name = held.name returning tenant_uid`.execute(tx)
-    if (rows[0]?.tenant_uid !== uid) taken.push(`${space} ${name}`)
-  }
+  const distinct = [...new Map(claims.map((claim) => [`${claim.space}\0${claim.name}`, claim])).values()]
+  // In one order, so that two tenants that claim the same names cannot wait for each other.
+  const ordered = distinct.toSorted((a, b) => (`${a.space}\0${a.name}` < `${b.space}\0${b.name}` ? -1 : 1))
+  const { rows } = await sql<{ space: string; name: string; tenant_uid: string }>`
+    insert into ringfence.name_claims as held (space, name, tenant_uid)
+    select space, name, ${uid}::uuid
+    from unnest(${sql.val(ordered.map(({ space }) => space))}::text[], ${sql.val(ordered.map(({ name }) => name))}::text[]) as claim (space, name)
+    on conflict (space, name) do update set name = held.name returning space, name, tenant_uid`.execute(tx)
+  const taken = rows.filter((row) => row.tenant_uid !== uid).map(({ space, name }) => `${space} ${name}`)
   if (taken.length > 0) {
     throw new RingfenceError('NameConflict', `another tenant holds ${taken.join(', ')}; choose another name or slug`, { names: taken.join(', ') })
   }
