@@ -57,7 +57,9 @@ export function apiOf(access: ClusterAccess, agents: Agent[]): Api {
       dispatcher: agent,
       body: body === undefined ? null : JSON.stringify(body),
     })
-    const parsed = JSON.parse((await answer.body.text()) || '{}') as JsonObject
+    const text = await answer.body.text()
+    // A path that is not served yet is answered in plain text ("404 page not found").
+    const parsed = (text.startsWith('{') ? JSON.parse(text) : { message: text }) as JsonObject
     return {
       status: answer.statusCode,
       body: parsed,

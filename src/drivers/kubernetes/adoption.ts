@@ -21,7 +21,10 @@ export function adoptedMarks(kind: string, spec: JsonObject, present: Marks): Ma
   const replaced = (what: 'labels' | 'annotations'): StringMap =>
     Object.fromEntries(
       Object.entries(present[what]).filter(
-        ([key, value]) => target[what][key] !== value && !(what === 'annotations' && key === beforeMark),
+        // A value that happens to be the one we set is its owner's all the same, and comes back.
+        ([key, value]) =>
+          (target[what][key] !== value || Object.hasOwn(desired[what], key)) &&
+          !(what === 'annotations' && key === beforeMark),
       ),
     )
   const before =
