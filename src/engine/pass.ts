@@ -222,8 +222,14 @@ async function prove(input: PassInput, state: State): Promise<void> {
   if (input.subject === 'platform' || isRemoving(input)) return
   const changed = state.plan?.steps.some(isChange) === true
   if (!changed && !input.mustProve) return
+  if (isBeingBuilt(input.subject.row) && isIncomplete(state)) return
   state.verdicts = await input.verdictsOn(input.subject.tenant.name)
 }
+
+/** A tenant that never stood and of which a part still waits is no finding yet; one that stood is judged always. */
+const isBeingBuilt = (row: TenantRow): boolean => row.phase === 'Pending' || row.phase === 'Provisioning'
+const isIncomplete = (state: State): boolean =>
+  state.problems.size > 0 || (state.plan?.blocked.length ?? 0) > 0 || state.results.some((result) => result.outcome !== 'done')
 
 async function removeAdditions(input: PassInput, state: State): Promise<void> {
   const { subject, products } = input

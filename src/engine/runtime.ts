@@ -25,8 +25,8 @@ export interface RuntimeOptions extends WorkerOptions {
 
 export interface Runtime {
   readonly worker: Worker
-  /** Backends came up: watch them, and look at everything. */
-  attached(...backends: readonly Backend[]): Promise<void>
+  /** Backends came up: `connect` makes them known to the engine; then they are watched, and everything is looked at. */
+  attach(connect: () => void, ...backends: readonly Backend[]): Promise<void>
   /** Looks at every tenant now, without waiting for the resync. */
   resync(): Promise<void>
   stop(graceMs?: number): Promise<void>
@@ -112,9 +112,12 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   return {
     worker,
     resync,
-    async attached(...backends) {
+    async attach(connect, ...backends) {
+      // What a backend holds of the platform's objects is not known until a pass has looked; no pass may see the
+      // backend and still believe the last answer.
+      await store.run((db) => setPlatformStands(db, false))
+      connect()
       for (const backend of backends) watches.push(watchBackend(backend, { store, onGlobalChange, onMissedChanges: missed.ask, platformKey, log }, stopping.signal))
-      // What this backend holds of the platform's objects is not known until a pass has looked.
       await store.run((db) => setPlatformStands(db, false))
       await store.run((db) => trigger(db, [platformKey], 'attached'))
       const rows = await allTenants(store)

@@ -150,7 +150,7 @@ async function runPlatform(context: Context, held: HeldLease): Promise<void> {
     })
   }
   for (const trouble of troubles) context.log('warn', `platform objects: ${trouble.message}`, { code: trouble.code })
-  if (!before.stands && stands) context.log('info', 'the platform’s own objects are in place')
+  if (!before.stands && stands && context.products.pending.size === 0) context.log('info', 'the platform’s own objects are in place')
   if (changed && troubles.length === 0) await release(context.store, held.lease, { runAfterMs: platformSettlesMs, failed: false })
   else await endPass(context, held, troubles)
 }

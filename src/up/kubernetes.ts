@@ -31,17 +31,18 @@ export interface RunningKubernetes {
 const backendName = 'kubernetes'
 const credentialsName = 'credentials'
 
-/** Acquires, starts and installs; may take minutes on a first start. `progress` is told what takes the time. */
+/** Acquires, starts and installs; may take minutes on a first start. It says what takes the time, and when it died. */
 export async function openEmbedded(
   options: UpOptions,
   context: LayerContext,
-  progress: (message: string) => void,
+  told: { readonly progress: (message: string) => void; readonly died: (why: string) => void },
   signal: AbortSignal,
 ): Promise<RunningKubernetes> {
-  const programs = await acquireKubernetes({ progress, signal })
-  progress('starting the embedded Kubernetes')
+  const programs = await acquireKubernetes({ progress: told.progress, signal })
+  told.progress('starting the embedded Kubernetes')
   const server = await startKubernetes({ dir: paths(options.dataDir).kubernetes, programs, signal })
   try {
+    void server.failed.then((error) => told.died(error.message))
     await install(server.admin, context)
     return { ...connect(server.engine), kubeconfig: server.kubeconfigs.breakGlass, stop: () => server.stop() }
   } catch (error) {

@@ -17,13 +17,14 @@ export interface RunningPostgres {
 
 const storeDatabase = 'ringfence'
 
-export async function openPostgres(options: UpOptions, io: UpIo): Promise<RunningPostgres> {
+export async function openPostgres(options: UpOptions, io: UpIo, died: (why: string) => void): Promise<RunningPostgres> {
   const url = io.env['DATABASE_URL']
   if (url !== undefined && url !== '') {
     const access = await accessOf(url)
     return { store: access, tenants: access, stop: async () => undefined }
   }
   const server = await startPostgres({ dir: paths(options.dataDir).postgres, signal: io.signal })
+  void server.failed.then((error) => died(error.message))
   try {
     await ensureStoreDatabase(server.access)
     return { store: { ...server.access, database: storeDatabase }, tenants: server.access, stop: () => server.stop() }

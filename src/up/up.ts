@@ -70,7 +70,7 @@ export async function up(options: UpOptions, io: UpIo): Promise<Running> {
 async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Promise<void>): Promise<Running> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 })
   const platform = await platformOf(options)
-  const postgres = await openPostgres(options, io)
+  const postgres = await openPostgres(options, io, tellDeath(io, 'PostgreSQL'))
   undo.push(() => postgres.stop())
   const store = connectStore(postgres.store)
   undo.push(() => store.close())
@@ -128,8 +128,8 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
   products.expect('credentials', 'waiting: the embedded Kubernetes is being started')
   if (platform.spec.database.mode === 'shared') {
     const backend = createPostgresBackend('postgres', postgres.tenants)
-    products.attach('postgres', backend, await backend.facts(AbortSignal.timeout(10_000)))
-    await runtime.attached(backend)
+    const facts = await backend.facts(AbortSignal.timeout(10_000))
+    await runtime.attach(() => products.attach('postgres', backend, facts), backend)
   }
   undo.push(() => stopping.abort(new RingfenceError('Aborted', 'the process is stopping')))
   kubernetes.opening = openKubernetes(options, io, products, signal)
@@ -138,6 +138,10 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
   settled.catch(() => undefined)
   return { url, controlPlane, products, runtime, settled, stop }
 }
+
+/** What depends on a dead server says so by itself; this says what to do. */
+const tellDeath = (io: UpIo, what: string) => (why: string) =>
+  io.log(`error: the embedded ${what} has ended (${why}); stop with Ctrl-C and start again, the data stays`)
 
 /** The platform document that was named, or the default. */
 export async function platformOf(options: UpOptions): Promise<PlatformDocument> {
@@ -202,9 +206,11 @@ async function attachKubernetes(
   }
   const facts = await running.backend.facts(AbortSignal.any([signal, AbortSignal.timeout(30_000)]))
   if (signal.aborted) return
-  products.attach('credentials', running.credentials)
-  products.attach('kubernetes', running.backend, facts)
-  await runtime.attached(running.backend, running.credentials)
+  const connect = () => {
+    products.attach('credentials', running.credentials)
+    products.attach('kubernetes', running.backend, facts)
+  }
+  await runtime.attach(connect, running.backend, running.credentials)
 }
 
 async function openKubernetes(
@@ -221,7 +227,7 @@ async function openKubernetes(
     products.expect('credentials', `waiting: embedded Kubernetes is being built (${message})`)
   }
   try {
-    return await openEmbedded(options, products.context, progress, signal)
+    return await openEmbedded(options, products.context, { progress, died: tellDeath(io, 'Kubernetes') }, signal)
   } catch (error) {
     if (!isRingfenceError(error) || error.code !== 'NotConfigured') throw error
     io.log(
