@@ -25,8 +25,8 @@ interface Trace {
 /** So many creations are under way at one time, here and in the floor: what the engine works on side by side. */
 const concurrency = 16
 
-export async function benchProvision({ quick, say }: BenchOptions): Promise<Result> {
-  const [single, many] = quick ? [2, 6] : [9, 300]
+export async function benchProvision({ quick, tenants, say }: BenchOptions): Promise<Result> {
+  const [single, many] = quick ? [2, 6] : [9, tenants ?? 300]
   const servers = await startServers(say)
   try {
     const traces = new Map<string, Trace>()

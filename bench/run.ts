@@ -11,7 +11,7 @@ import { benchSteady } from './steady.ts'
 export interface BenchOptions {
   /** Small numbers, to see that everything runs; its figures say nothing. */
   readonly quick: boolean
-  /** In place of the number that `steady` takes by itself. */
+  /** In place of the numbers that `provision` and `steady` take by themselves. */
   readonly tenants?: number
   readonly say: (text: string) => void
 }
