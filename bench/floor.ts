@@ -68,7 +68,10 @@ export async function record(
   return { sampleName: tenant.name, works }
 }
 
-function stepsOf(tenant: { readonly name: string; readonly uid: string }, desired: readonly Resource[]): readonly Step[] {
+function stepsOf(
+  tenant: { readonly name: string; readonly uid: string },
+  desired: readonly Resource[],
+): readonly Step[] {
   const { steps } = plan({
     owner: tenant,
     desired,
@@ -95,7 +98,11 @@ function postsOf(resource: Resource, password: string): Work['posts'] {
     const { namespace, name, data, labels } = resource.spec as { [field: string]: string }
     const texts = Object.entries(data as unknown as object).map(([key, value]) => [key, String(value)])
     const stringData = { ...Object.fromEntries(texts), password }
-    const metadata = { name, namespace, labels: { 'app.kubernetes.io/managed-by': 'ringfence', ...(labels as unknown as object) } }
+    const metadata = {
+      name,
+      namespace,
+      labels: { 'app.kubernetes.io/managed-by': 'ringfence', ...(labels as unknown as object) },
+    }
     const body = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata, stringData }
     return [{ path: collectionPath(secretKind, namespace), body: JSON.stringify(body) }]
   }
@@ -108,31 +115,36 @@ function postsOf(resource: Resource, password: string): Work['posts'] {
 /** Passes everything on, and keeps the statements that change something. */
 function recording(connections: Connections): { readonly recorder: Connections; taken(): readonly Turn[] } {
   let turns: { inside?: string; statements: { text: string; values?: readonly unknown[] }[] }[] = []
-  const wrap = (inside: string | undefined): Connections['run'] => (what, limits, work) => {
-    const turn = { ...(inside === undefined ? {} : { inside }), statements: [] as Turn['statements'][number][] }
-    turns.push(turn)
-    const go: Parameters<Connections['run']>[2] = (session) => {
-      const note = (text: string, values?: readonly unknown[]) => {
-        if (!/^\s*(select|show|with)\b/i.test(text)) turn.statements.push({ text, ...(values === undefined ? {} : { values }) })
+  const wrap =
+    (inside: string | undefined): Connections['run'] =>
+    (what, limits, work) => {
+      const turn = { ...(inside === undefined ? {} : { inside }), statements: [] as Turn['statements'][number][] }
+      turns.push(turn)
+      const go: Parameters<Connections['run']>[2] = (session) => {
+        const note = (text: string, values?: readonly unknown[]) => {
+          if (!/^\s*(select|show|with)\b/i.test(text))
+            turn.statements.push({ text, ...(values === undefined ? {} : { values }) })
+        }
+        return work({
+          get sent() {
+            return session.sent
+          },
+          query: (text, values) => {
+            note(text, values)
+            return session.query(text, values)
+          },
+          async transaction(inner, begin = 'BEGIN') {
+            note(begin)
+            const result = await session.transaction(inner, begin)
+            note('COMMIT')
+            return result
+          },
+        }) as never
       }
-      return work({
-        get sent() {
-          return session.sent
-        },
-        query: (text, values) => {
-          note(text, values)
-          return session.query(text, values)
-        },
-        async transaction(inner, begin = 'BEGIN') {
-          note(begin)
-          const result = await session.transaction(inner, begin)
-          note('COMMIT')
-          return result
-        },
-      }) as never
+      return (
+        inside === undefined ? connections.run(what, limits, go) : connections.inside(inside, what, limits, go)
+      ) as never
     }
-    return (inside === undefined ? connections.run(what, limits, go) : connections.inside(inside, what, limits, go)) as never
-  }
   return {
     recorder: { ...connections, run: wrap(undefined), inside: (database, ...rest) => wrap(database)(...rest) },
     taken() {
@@ -158,10 +170,12 @@ export function openReplayer(cluster: ClusterAccess, access: PostgresAccess): Re
   const pool = new pg.Pool({ ...clientConfig(access), max: 4 })
   const enter = gate(4)
   const turn = async ({ inside, statements }: Turn) => {
-    const client = inside === undefined ? await pool.connect() : new pg.Client({ ...clientConfig(access), database: inside })
+    const client =
+      inside === undefined ? await pool.connect() : new pg.Client({ ...clientConfig(access), database: inside })
     if (client instanceof pg.Client && inside !== undefined) await client.connect()
     try {
-      for (const { text, values } of statements) await client.query(text, values === undefined ? undefined : [...values])
+      for (const { text, values } of statements)
+        await client.query(text, values === undefined ? undefined : [...values])
     } finally {
       if (inside === undefined) (client as pg.PoolClient).release()
       else await (client as pg.Client).end()

@@ -61,7 +61,10 @@ function manifestsOf(resources: readonly Resource[], more: readonly KubeObject[]
     if ('missing' in resolved) throw new Error(`${kind} waits for an output`)
     return [resolved.spec as unknown as KubeObject]
   })
-  return [...own, ...more].flatMap(served).map((object) => `---\n${stringify(object)}`).join('')
+  return [...own, ...more]
+    .flatMap(served)
+    .map((object) => `---\n${stringify(object)}`)
+    .join('')
 }
 
 /** A new server with PUBLIC shut out of what every server has. */
@@ -91,9 +94,7 @@ const emptyServer: PostgresWorld = {
     allowConnections: name !== 'template0',
     isTemplate: name !== 'postgres',
     acl: ['postgres=CTc/postgres'],
-    ...(name === 'template0'
-      ? {}
-      : { inside: { readAtMs: 0, objects: [], defaultPrivileges: [], extensions: [] } }),
+    ...(name === 'template0' ? {} : { inside: { readAtMs: 0, objects: [], defaultPrivileges: [], extensions: [] } }),
   })),
   unreadable: [],
 }
@@ -136,7 +137,13 @@ function makeWorld(names: readonly string[]): Made {
     parsedMs,
     world: {
       ...readWorld,
-      tenants: tenants.map((tenant) => boundaryOf(tenant, context, openingsOf(tenant, context, () => endpoint))),
+      tenants: tenants.map((tenant) =>
+        boundaryOf(
+          tenant,
+          context,
+          openingsOf(tenant, context, () => endpoint),
+        ),
+      ),
       postgres: [{ ...emptyServer, roles, memberships, databases }],
       trusted: [{ kind: 'User', name: 'ringfence:engine' }],
       trustedRoles: ['postgres'],

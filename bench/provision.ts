@@ -45,7 +45,9 @@ export async function benchProvision({ quick, tenants, say }: BenchOptions): Pro
     const manyTraces = names.map((name) => traces.get(name) as Trace)
     const lastOutcomeMs = Math.max(...manyTraces.map((one) => one.lastOutcomeMs ?? Number.NaN)) - startedMs
     const lastReadyMs = Math.max(...manyTraces.map((one) => one.readyMs ?? Number.NaN)) - startedMs
-    say(`${many} tenants at once: accepted after ${ms(createdMs)}, made after ${ms(lastOutcomeMs)}, Ready after ${ms(lastReadyMs)}`)
+    say(
+      `${many} tenants at once: accepted after ${ms(createdMs)}, made after ${ms(lastOutcomeMs)}, Ready after ${ms(lastReadyMs)}`,
+    )
     const script = await recordScript(running, servers)
     ready.stop()
     await running.stop()
@@ -115,7 +117,12 @@ function recordScript(running: Running, servers: Servers): Promise<Script> {
   const { context, layers } = running.products
   const { spec, metadata } = tenantDocument.parse(documentOf(sampleName))
   const uid = crypto.randomUUID()
-  const names = resolveNames(context.platform, { name: sampleName, slug: slugOf({ name: sampleName, spec }), uid, spec })
+  const names = resolveNames(context.platform, {
+    name: sampleName,
+    slug: slugOf({ name: sampleName, spec }),
+    uid,
+    spec,
+  })
   const tenant: Tenant = { name: sampleName, uid, generation: 1, spec, labels: metadata.labels, names }
   const desired = layers.flatMap((layer) => layer.desired(tenant, context))
   return record(tenant, desired, servers.postgres)
@@ -155,7 +162,11 @@ interface Figures extends Floor {
 }
 
 function report({ ones, many, createdMs, lastOutcomeMs, lastReadyMs, singleFloorMs, manyFloorMs }: Figures): Result {
-  const [begun, made, ready] = [untilBegun, untilMade, untilReady].map((of) => median(ones.map(of))) as [number, number, number]
+  const [begun, made, ready] = [untilBegun, untilMade, untilReady].map((of) => median(ones.map(of))) as [
+    number,
+    number,
+    number,
+  ]
   const limitMs = Math.max(1.25 * singleFloorMs, singleFloorMs + 100)
   const rate = (tookMs: number) => (many * 1_000) / tookMs
   const one = (what: string, tookMs: number, target?: string): Line => ({

@@ -50,7 +50,12 @@ export async function startServers(say: (text: string) => void): Promise<Servers
     const startProduct: Servers['startProduct'] = async (checkpoint) => {
       // The product reads it as kubectl does.
       process.env['KUBECONFIG'] = kubernetes.kubeconfigs.engine
-      const io: UpIo = { log: say, env: { DATABASE_URL: url }, signal, ...(checkpoint === undefined ? {} : { checkpoint }) }
+      const io: UpIo = {
+        log: say,
+        env: { DATABASE_URL: url },
+        signal,
+        ...(checkpoint === undefined ? {} : { checkpoint }),
+      }
       const options = { demo: false, dataDir: join(root, 'data'), inCluster: false, kubernetes: 'embedded' as const }
       const running = await up({ ...options, context: 'ringfence' }, io)
       undo.push(() => running.stop())

@@ -93,7 +93,7 @@ async function provision(running: Running, count: number, say: (text: string) =>
       return inTurn(() => running.controlPlane.create(documentOf(name, mode), caller))
     }),
   )
-  for (let left = count; left > 0; ) {
+  for (let left = count; left > 0;) {
     await new Promise((resolve) => setTimeout(resolve, 5_000 * Math.min(1, count / 100)))
     left = count - (await inPhase(running, 'Ready'))
     say(`${count - left} of ${count} tenants are Ready after ${ms(performance.now() - startedMs)}`)
@@ -108,7 +108,7 @@ async function inPhase(running: Running, phase: Phase): Promise<number> {
 
 /** Until the echo of the engine's own writes is over: nothing was written for two seconds. */
 async function settled(servers: Servers, running: Running, count: number): Promise<void> {
-  for (let calm = 0; calm < 4; ) {
+  for (let calm = 0; calm < 4;) {
     const before = await writesSoFar(servers)
     await new Promise((resolve) => setTimeout(resolve, 500))
     const after = await writesSoFar(servers)
@@ -123,7 +123,8 @@ async function sweepOnce(store: StoreConnection, { products }: Running, count: n
   const tookMs = performance.now() - startedMs
   // A pass that did not look, or that found work to do, is not what is measured here.
   if (checked !== count) throw new Error(`${checked} of ${count} tenants were checked`)
-  if (triggered.length > 0) throw new Error(`${triggered.length} tenants were not as they should be, ${triggered[0]} among them`)
+  if (triggered.length > 0)
+    throw new Error(`${triggered.length} tenants were not as they should be, ${triggered[0]} among them`)
   return tookMs
 }
 
@@ -146,7 +147,9 @@ async function writesSoFar({ kubernetes, postgres }: Servers): Promise<Writes> {
     .filter((line) => /verb="(POST|PUT|PATCH|APPLY|DELETE|DELETECOLLECTION)"/.test(line))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
   const transactions = await withClient(postgres, async (client) => {
-    const { rows } = await client.query<{ next: string }>('select pg_snapshot_xmax(pg_current_snapshot())::text as next')
+    const { rows } = await client.query<{ next: string }>(
+      'select pg_snapshot_xmax(pg_current_snapshot())::text as next',
+    )
     return Number(rows[0]?.next)
   })
   return { kubernetes: requests, postgres: transactions }
@@ -155,11 +158,16 @@ async function writesSoFar({ kubernetes, postgres }: Servers): Promise<Writes> {
 /** The same objects, observed in the caches and compared with what was observed before; nothing else. */
 async function comparing(store: StoreConnection, products: Products, runs: number): Promise<number> {
   const rows = await store.run((db) => listTenants(db, { limit: 10_000 }))
-  const owners = await readOwners(store, rows.map((row) => row.uid))
+  const owners = await readOwners(
+    store,
+    rows.map((row) => row.uid),
+  )
   const { context } = products
   const known = rows.flatMap((row) => {
     const tenant = tenantOf(row)
-    const desired = products.layers.filter((layer) => layer.wanted(tenant, context)).flatMap((layer) => layer.desired(tenant, context))
+    const desired = products.layers
+      .filter((layer) => layer.wanted(tenant, context))
+      .flatMap((layer) => layer.desired(tenant, context))
     const inventory = owners.get(row.uid)?.inventory
     return desired.flatMap((resource) => {
       const id = inventory?.get(resource.address)?.id

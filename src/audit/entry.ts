@@ -62,4 +62,5 @@ export function seal(facts: readonly AuditFact[], head: ChainHead, time: string)
 }
 
 /** SHA-256 over a domain separator and the canonical text, in hex. */
-export const hashOf = (body: string): string => createHash('sha256').update('ringfence/audit/entry\n').update(body).digest('hex')
+export const hashOf = (body: string): string =>
+  createHash('sha256').update('ringfence/audit/entry\n').update(body).digest('hex')

@@ -44,7 +44,12 @@ const definite: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'Waiting',
 ])
 
-export function ledgerEntry(done: readonly Finished[], jobs: readonly Running[], credentials: Map<string, CredentialRow>, run: Author): LedgerEntry {
+export function ledgerEntry(
+  done: readonly Finished[],
+  jobs: readonly Running[],
+  credentials: Map<string, CredentialRow>,
+  run: Author,
+): LedgerEntry {
   const audit: AuditFact[] = []
   const events: EventFact[] = []
   const remember: InventoryRow[] = []
@@ -75,11 +80,16 @@ export function ledgerEntry(done: readonly Finished[], jobs: readonly Running[],
     intents: jobs.map((job) => job.intent),
     outcomes: done
       .filter((job) => job.error === undefined || definite.has(job.error.code))
-      .map((job) => ({ id: job.intent.id, outcome: job.error === undefined ? ('done' as const) : ('failed' as const) })),
+      .map((job) => ({
+        id: job.intent.id,
+        outcome: job.error === undefined ? ('done' as const) : ('failed' as const),
+      })),
     remember,
     forget,
     forgetCredentials: forget,
-    credentials: [...touched].flatMap((key) => credentials.get(key) ?? []).filter((row) => !forget.includes(row.source)),
+    credentials: [...touched]
+      .flatMap((key) => credentials.get(key) ?? [])
+      .filter((row) => !forget.includes(row.source)),
     audit,
     events,
   }

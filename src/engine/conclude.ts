@@ -15,10 +15,19 @@ import { engineActor } from './record.ts'
 import { nextPassMs, type Trouble } from './retry.ts'
 import type { WorkerOptions } from './worker.ts'
 
-export async function conclude(context: WorkerOptions, held: HeldLease, row: TenantRow, result: PassResult): Promise<void> {
+export async function conclude(
+  context: WorkerOptions,
+  held: HeldLease,
+  row: TenantRow,
+  result: PassResult,
+): Promise<void> {
   const troubles = troublesOf(result)
   const refuted = result.verdicts?.some((verdict) => verdict.verdict !== 'proved') === true
-  const waitMs = nextPassMs(refuted ? [...troubles, { code: 'Waiting' }] : troubles, held.lease.attempts, (context.random ?? Math.random)())
+  const waitMs = nextPassMs(
+    refuted ? [...troubles, { code: 'Waiting' }] : troubles,
+    held.lease.attempts,
+    (context.random ?? Math.random)(),
+  )
   const now = new Date()
   const removing = row.deletingAt !== null
   const after = standing(
@@ -37,11 +46,18 @@ export async function conclude(context: WorkerOptions, held: HeldLease, row: Ten
     new Date(now.getTime() + waitMs).toISOString(),
   )
   // What is not proved is looked at again and again; the same finding is told and recorded once.
-  const repeated = refuted && after.phase === row.phase && sameConditions(row, after.conditions) && !(result.plan?.steps.some(isChange) ?? false)
+  const repeated =
+    refuted &&
+    after.phase === row.phase &&
+    sameConditions(row, after.conditions) &&
+    !(result.plan?.steps.some(isChange) ?? false)
   const events = repeated ? [] : eventsOf(row, after, result)
   const observedGeneration = result.fault === undefined ? row.generation : row.observedGeneration
   const same =
-    after.phase === row.phase && observedGeneration === row.observedGeneration && result.verdicts === undefined && sameConditions(row, after.conditions)
+    after.phase === row.phase &&
+    observedGeneration === row.observedGeneration &&
+    result.verdicts === undefined &&
+    sameConditions(row, after.conditions)
   if (!same || events.length > 0) {
     await context.store.transact(async (tx) => {
       await fence(tx, held.lease)
@@ -70,39 +86,79 @@ export async function conclude(context: WorkerOptions, held: HeldLease, row: Ten
     })
   }
   const allDone = removing && troubles.length === 0
-  await release(context.store, held.lease, { runAfterMs: allDone ? 0 : waitMs, failed: refuted || troubles.some((trouble) => trouble.code !== 'Waiting') })
+  await release(context.store, held.lease, {
+    runAfterMs: allDone ? 0 : waitMs,
+    failed: refuted || troubles.some((trouble) => trouble.code !== 'Waiting'),
+  })
 }
 
 /**
  * A tenant that waits for the platform's own objects. While these settle it only waits; where something is in their way
  * the tenant says what. What the pass was called for stays to be answered.
  */
-export async function concludeWaiting(context: WorkerOptions, held: HeldLease, row: TenantRow, because: string | null): Promise<void> {
+export async function concludeWaiting(
+  context: WorkerOptions,
+  held: HeldLease,
+  row: TenantRow,
+  because: string | null,
+): Promise<void> {
   if (because !== null) {
     const fault = new RingfenceError('Waiting', `waits for the platform’s own objects: ${because}`)
     const now = new Date()
-    const layers = context.products.layers.filter((layer) => layer.wanted(tenantOf(row), context.products.context)).map((layer) => layer.name)
+    const layers = context.products.layers
+      .filter((layer) => layer.wanted(tenantOf(row), context.products.context))
+      .map((layer) => layer.name)
     const rendered = context.products.context.facts.kubernetes?.medium === 'manifests'
-    const found = { layers, problems: new Map(), blocked: [], results: [], verdicts: undefined, rendered, removing: row.deletingAt !== null, fault }
-    const after = standing({ phase: row.phase, conditions: row.conditions }, found, now.toISOString(), new Date(now.getTime() + platformBlockedMs).toISOString())
+    const found = {
+      layers,
+      problems: new Map(),
+      blocked: [],
+      results: [],
+      verdicts: undefined,
+      rendered,
+      removing: row.deletingAt !== null,
+      fault,
+    }
+    const after = standing(
+      { phase: row.phase, conditions: row.conditions },
+      found,
+      now.toISOString(),
+      new Date(now.getTime() + platformBlockedMs).toISOString(),
+    )
     if (after.phase !== row.phase || !sameConditions(row, after.conditions)) {
       await context.store.transact(async (tx) => {
         await fence(tx, held.lease)
-        await writeStatus(tx, row.uid, { phase: after.phase, observedGeneration: row.observedGeneration, conditions: after.conditions })
+        await writeStatus(tx, row.uid, {
+          phase: after.phase,
+          observedGeneration: row.observedGeneration,
+          conditions: after.conditions,
+        })
         await appendEvents(tx, [{ tenant: row.name, type: 'warning', reason: 'Waiting', message: fault.message }])
       })
     }
   }
-  await release(context.store, held.lease, { runAfterMs: because === null ? platformSettlesMs : platformBlockedMs, failed: false, unanswered: true })
+  await release(context.store, held.lease, {
+    runAfterMs: because === null ? platformSettlesMs : platformBlockedMs,
+    failed: false,
+    unanswered: true,
+  })
 }
 
 const platformSettlesMs = 300
 const platformBlockedMs = 10_000
 
 /** The end: names are freed, but for those of what was retained. */
-export async function concludeGone(context: WorkerOptions, held: HeldLease, row: TenantRow, result: PassResult): Promise<void> {
+export async function concludeGone(
+  context: WorkerOptions,
+  held: HeldLease,
+  row: TenantRow,
+  result: PassResult,
+): Promise<void> {
   const retained = result.plan?.retained ?? []
-  const kept: readonly NameClaim[] = retained.map((one) => ({ space: one.resource.kind, name: one.resource.externalName }))
+  const kept: readonly NameClaim[] = retained.map((one) => ({
+    space: one.resource.kind,
+    name: one.resource.externalName,
+  }))
   await context.store.transact(async (tx) => {
     await fence(tx, held.lease)
     await markGone(tx, row.uid, kept)
@@ -111,7 +167,10 @@ export async function concludeGone(context: WorkerOptions, held: HeldLease, row:
         tenant: row.name,
         type: 'phase',
         reason: 'Gone',
-        message: retained.length === 0 ? 'nothing is left' : `kept by retain: ${retained.map((one) => `${one.resource.kind} ${one.resource.externalName}`).join(', ')}`,
+        message:
+          retained.length === 0
+            ? 'nothing is left'
+            : `kept by retain: ${retained.map((one) => `${one.resource.kind} ${one.resource.externalName}`).join(', ')}`,
       },
     ])
     await appendAudit(tx, [
@@ -144,11 +203,18 @@ export function troublesOf(result: PassResult): readonly (Trouble & { readonly m
       message: error.message,
       ...(error.facts.retryAfterMs === undefined ? {} : { retryAfterMs: error.facts.retryAfterMs }),
     })),
-    ...(result.plan?.blocked ?? []).map((block) => ({ code: block.code, message: `${block.address}: ${block.message}` })),
+    ...(result.plan?.blocked ?? []).map((block) => ({
+      code: block.code,
+      message: `${block.address}: ${block.message}`,
+    })),
   ]
 }
 
-function eventsOf(row: TenantRow, after: { readonly phase: string; readonly conditions: TenantRow['conditions'] }, result: PassResult): readonly EventFact[] {
+function eventsOf(
+  row: TenantRow,
+  after: { readonly phase: string; readonly conditions: TenantRow['conditions'] },
+  result: PassResult,
+): readonly EventFact[] {
   const events: EventFact[] = []
   const common = { tenant: row.name }
   if (result.verdicts !== undefined) {
@@ -158,15 +224,24 @@ function eventsOf(row: TenantRow, after: { readonly phase: string; readonly cond
       ...common,
       type: 'proof',
       reason: refuted.length > 0 ? 'Refuted' : counts.undecided > 0 ? 'Undecided' : 'Proved',
-      message: refuted.length > 0 ? `refuted: ${refuted.join(', ')}` : `${counts.proved} proved, ${counts.undecided} undecided`,
+      message:
+        refuted.length > 0
+          ? `refuted: ${refuted.join(', ')}`
+          : `${counts.proved} proved, ${counts.undecided} undecided`,
     })
   }
   for (const condition of after.conditions) {
     const before = row.conditions.find((one) => one.type === condition.type)
     if (before?.status === condition.status && before.reason === condition.reason) continue
-    events.push({ ...common, type: 'condition', reason: condition.reason, message: `${condition.type} is ${condition.status}: ${condition.message}` })
+    events.push({
+      ...common,
+      type: 'condition',
+      reason: condition.reason,
+      message: `${condition.type} is ${condition.status}: ${condition.message}`,
+    })
   }
-  if (after.phase !== row.phase) events.push({ ...common, type: 'phase', reason: after.phase, message: `${row.name} is ${after.phase}` })
+  if (after.phase !== row.phase)
+    events.push({ ...common, type: 'phase', reason: after.phase, message: `${row.name} is ${after.phase}` })
   return events
 }
 
@@ -176,6 +251,7 @@ const proofOf = (verdicts: NonNullable<PassResult['verdicts']>, at: Date) => {
 }
 
 const sameConditions = (row: TenantRow, conditions: TenantRow['conditions']): boolean => {
-  const bare = (list: TenantRow['conditions']) => JSON.stringify(list.map(({ type, status, reason, message }) => [type, status, reason, message]))
+  const bare = (list: TenantRow['conditions']) =>
+    JSON.stringify(list.map(({ type, status, reason, message }) => [type, status, reason, message]))
   return bare(row.conditions) === bare(conditions)
 }

@@ -37,9 +37,15 @@ export function standing(before: Standing, found: Findings, now: string, retryAt
   const conflict: Draft =
     conflicts.length === 0
       ? { type: 'NameConflict', status: 'False', reason: 'NoConflict', message: 'no name is held by somebody else' }
-      : { type: 'NameConflict', status: 'True', reason: 'Foreign', message: conflicts.map((block) => block.message).join('; ') }
+      : {
+          type: 'NameConflict',
+          status: 'True',
+          reason: 'Foreign',
+          message: conflicts.map((block) => block.message).join('; '),
+        }
   const parts = [...layers, verified]
-  const allTrue = parts.every((condition) => condition.status === 'True') && broken.status === 'False' && found.fault === undefined
+  const allTrue =
+    parts.every((condition) => condition.status === 'True') && broken.status === 'False' && found.fault === undefined
   const phase = phaseOf(allTrue, before.phase, found, parts)
   const ready = readyCondition(phase, found, [...parts, broken])
   const drafts = [ready, verified, broken, conflict, ...layers]
@@ -57,16 +63,25 @@ function layerCondition(layer: string, found: Findings): Draft {
   const problem = found.problems.get(layer)
   if (problem !== undefined) return { type, status: 'False', reason: problem.code, message: problem.message }
   const failed = found.results.find((result) => layerOf(result.step.address) === layer && result.outcome !== 'done')
-  const cause = found.results.find((result) => layerOf(result.step.address) === layer && result.error !== undefined) ?? failed
+  const cause =
+    found.results.find((result) => layerOf(result.step.address) === layer && result.error !== undefined) ?? failed
   if (cause !== undefined) {
-    const message = cause.error?.message ?? `${cause.step.resource.kind} ${cause.step.resource.externalName} waits for what it stands on`
+    const message =
+      cause.error?.message ??
+      `${cause.step.resource.kind} ${cause.step.resource.externalName} waits for what it stands on`
     return { type, status: 'False', reason: cause.error?.code ?? 'Waiting', message }
   }
   const blocks = found.blocked.filter((block) => layerOf(block.address) === layer)
   const block = blocks.find((one) => one.code !== 'Waiting') ?? blocks[0]
   if (block !== undefined) return { type, status: 'False', reason: block.code, message: block.message }
-  if (found.fault !== undefined) return { type, status: 'Unknown', reason: found.fault.code, message: found.fault.message }
-  return { type, status: 'True', reason: found.rendered && layer !== 'database' ? 'Rendered' : 'InPlace', message: 'everything is as it should be' }
+  if (found.fault !== undefined)
+    return { type, status: 'Unknown', reason: found.fault.code, message: found.fault.message }
+  return {
+    type,
+    status: 'True',
+    reason: found.rendered && layer !== 'database' ? 'Rendered' : 'InPlace',
+    message: 'everything is as it should be',
+  }
 }
 
 function verifiedCondition(found: Findings, before: Standing): Draft {
@@ -75,7 +90,9 @@ function verifiedCondition(found: Findings, before: Standing): Draft {
   if (verdicts === undefined) {
     const previous = before.conditions.find((condition) => condition.type === type)
     const unchanged = found.results.every((result) => result.step.verb === 'none') && found.fault === undefined
-    return previous !== undefined && unchanged ? previous : { type, status: 'Unknown', reason: 'NotProved', message: 'isolation was not proved since the last change' }
+    return previous !== undefined && unchanged
+      ? previous
+      : { type, status: 'Unknown', reason: 'NotProved', message: 'isolation was not proved since the last change' }
   }
   const refuted = verdicts.filter((verdict) => verdict.verdict === 'refuted')
   if (refuted.length > 0) {
@@ -85,7 +102,12 @@ function verifiedCondition(found: Findings, before: Standing): Draft {
   const undecided = verdicts.filter((verdict) => verdict.verdict === 'undecided')
   if (undecided.length > 0 || verdicts.length === 0) {
     const because = undecided.flatMap((verdict) => verdict.because)[0] ?? 'no claim was judged'
-    return { type, status: 'Unknown', reason: 'Undecided', message: `${undecided.map((verdict) => verdict.claim).join(', ')}: ${because}` }
+    return {
+      type,
+      status: 'Unknown',
+      reason: 'Undecided',
+      message: `${undecided.map((verdict) => verdict.claim).join(', ')}: ${because}`,
+    }
   }
   return { type, status: 'True', reason: 'Proved', message: `all ${verdicts.length} claims are proved` }
 }
@@ -93,19 +115,33 @@ function verifiedCondition(found: Findings, before: Standing): Draft {
 function brokenCondition(verdicts: readonly Verdict[] | undefined, before: Standing): Draft {
   const type = 'IsolationBroken'
   if (verdicts === undefined) {
-    return before.conditions.find((condition) => condition.type === type) ?? { type, status: 'Unknown', reason: 'NotProved', message: 'not judged yet' }
+    return (
+      before.conditions.find((condition) => condition.type === type) ?? {
+        type,
+        status: 'Unknown',
+        reason: 'NotProved',
+        message: 'not judged yet',
+      }
+    )
   }
   const first = verdicts.find((verdict) => verdict.verdict === 'refuted')
   if (first === undefined) return { type, status: 'False', reason: 'NotRefuted', message: 'no way in is known' }
   const { subject, object, path } = first.counterexample
-  return { type, status: 'True', reason: 'WayIn', message: `${subject} can reach ${object} by ${path.map((edge) => edge.by).join(', ')}` }
+  return {
+    type,
+    status: 'True',
+    reason: 'WayIn',
+    message: `${subject} can reach ${object} by ${path.map((edge) => edge.by).join(', ')}`,
+  }
 }
 
 function phaseOf(allTrue: boolean, before: Phase, found: Findings, parts: readonly Draft[]): Phase {
   if (found.removing) return 'TearingDown'
   if (allTrue) return found.rendered ? 'Rendered' : 'Ready'
   // What waits cannot be proved yet: while it is being built, that is no failure.
-  const unproved = parts.some((part) => part.reason === 'Waiting') ? ['Waiting', 'NotProved', 'Undecided'] : ['Waiting', 'NotProved']
+  const unproved = parts.some((part) => part.reason === 'Waiting')
+    ? ['Waiting', 'NotProved', 'Undecided']
+    : ['Waiting', 'NotProved']
   const waiting = parts.every((part) => part.status === 'True' || unproved.includes(part.reason))
   return waiting && before !== 'Ready' && before !== 'Degraded' && before !== 'Rendered' ? 'Provisioning' : 'Degraded'
 }
@@ -113,11 +149,25 @@ function phaseOf(allTrue: boolean, before: Phase, found: Findings, parts: readon
 function readyCondition(phase: Phase, found: Findings, parts: readonly Draft[]): Draft {
   const type = 'Ready'
   if (phase === 'Ready') return { type, status: 'True', reason: 'Ready', message: 'provisioned and proved isolated' }
-  if (phase === 'Rendered') return { type, status: 'False', reason: 'Rendered', message: 'manifests are written and proved; somebody else applies them' }
+  if (phase === 'Rendered')
+    return {
+      type,
+      status: 'False',
+      reason: 'Rendered',
+      message: 'manifests are written and proved; somebody else applies them',
+    }
   if (phase === 'TearingDown') return { type, status: 'False', reason: 'TearingDown', message: 'is being removed' }
-  if (found.fault !== undefined) return { type, status: 'False', reason: found.fault.code, message: found.fault.message }
-  const worst = parts.find((part) => part.status !== 'True' && part.type !== 'IsolationBroken') ?? parts.find((part) => part.status !== 'False')
-  return { type, status: 'False', reason: worst?.reason ?? 'Provisioning', message: worst === undefined ? 'under way' : `${worst.type}: ${worst.message}` }
+  if (found.fault !== undefined)
+    return { type, status: 'False', reason: found.fault.code, message: found.fault.message }
+  const worst =
+    parts.find((part) => part.status !== 'True' && part.type !== 'IsolationBroken') ??
+    parts.find((part) => part.status !== 'False')
+  return {
+    type,
+    status: 'False',
+    reason: worst?.reason ?? 'Provisioning',
+    message: worst === undefined ? 'under way' : `${worst.type}: ${worst.message}`,
+  }
 }
 
 function timed(draft: Draft, before: readonly Condition[], now: string, retryAt: string): Condition {

@@ -32,7 +32,12 @@ export interface TenantView {
     readonly names: { readonly [what: string]: string }
     readonly conditions: readonly Condition[]
     /** The newest proof of this tenant, where one was made. */
-    readonly proof?: { readonly at: string; readonly proved: number; readonly refuted: number; readonly undecided: number }
+    readonly proof?: {
+      readonly at: string
+      readonly proved: number
+      readonly refuted: number
+      readonly undecided: number
+    }
   }
 }
 
@@ -112,7 +117,11 @@ export interface ControlPlane {
   /** Creates; the same content again is a no-op, other content AlreadyExists. InvalidDocument lists every problem. */
   create(document: unknown, caller: Caller): Promise<{ tenant: TenantView; created: boolean }>
   /** Creates or replaces the spec. `ifMatch` is the resource version that the caller has seen. */
-  apply(document: unknown, caller: Caller, ifMatch?: string): Promise<{ tenant: TenantView; outcome: 'created' | 'changed' | 'unchanged' }>
+  apply(
+    document: unknown,
+    caller: Caller,
+    ifMatch?: string,
+  ): Promise<{ tenant: TenantView; outcome: 'created' | 'changed' | 'unchanged' }>
   /** What applying the document would do, with the verdict on the planned state. Writes nothing. */
   plan(document: unknown, caller: Caller): Promise<PlanView>
   /** Applies a plan made by `plan`, or answers WorldMoved and changes nothing. */
@@ -122,17 +131,32 @@ export interface ControlPlane {
   /** Asks for removal; answers at once, progress comes as events. `confirm` must be the tenant's name. */
   remove(name: string, confirm: string, caller: Caller, ifMatch?: string): Promise<TenantView>
   /** Past events after `after`, then new ones as they come, until the signal aborts. */
-  events(query: { readonly tenant?: string; readonly after?: number }, signal: AbortSignal): AsyncIterable<ProgressEvent>
+  events(
+    query: { readonly tenant?: string; readonly after?: number },
+    signal: AbortSignal,
+  ): AsyncIterable<ProgressEvent>
   /** Live proof over what the backends say now; all tenants when none is named. A name that is not there is NotFound. */
   prove(tenants: readonly string[], caller: Caller): Promise<Report>
-  audit(query: { readonly tenant?: string; readonly after?: number; readonly limit: number }): Promise<Page<AuditEntryView>>
+  audit(query: {
+    readonly tenant?: string
+    readonly after?: number
+    readonly limit: number
+  }): Promise<Page<AuditEntryView>>
   /** Writes an entry for refused requests, aggregated by the caller. */
   auditDenials(count: number, reason: string, requestId: string): Promise<void>
   /** Stops every replica from changing anything until `resume`; proofs and plans go on. Repeating either is safe. */
   pause(caller: Caller): Promise<void>
   resume(caller: Caller): Promise<void>
   doctor(): Promise<readonly Check[]>
-  version(): { readonly ringfence: string; readonly kubernetes?: string; readonly postgres?: string; readonly medium: 'live' | 'manifests' | 'none' }
+  version(): {
+    readonly ringfence: string
+    readonly kubernetes?: string
+    readonly postgres?: string
+    readonly medium: 'live' | 'manifests' | 'none'
+  }
   /** Remembers answers by caller, route, key and body digest; the same key with another body is Conflict. */
-  idempotent<T extends JsonObject>(key: { readonly caller: string; readonly route: string; readonly key: string; readonly bodyDigest: string }, run: () => Promise<{ status: number; body: T }>): Promise<{ status: number; body: T; replayed: boolean }>
+  idempotent<T extends JsonObject>(
+    key: { readonly caller: string; readonly route: string; readonly key: string; readonly bodyDigest: string },
+    run: () => Promise<{ status: number; body: T }>,
+  ): Promise<{ status: number; body: T; replayed: boolean }>
 }

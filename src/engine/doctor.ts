@@ -40,13 +40,21 @@ export async function doctor(store: StoreConnection, products: Products): Promis
   const enforcement: Check = {
     name: 'enforcement',
     status: 'ok',
-    message: platform.enforcement === 'remove' ? 'additions that break isolation are removed' : 'additions that break isolation are reported only',
+    message:
+      platform.enforcement === 'remove'
+        ? 'additions that break isolation are removed'
+        : 'additions that break isolation are reported only',
   }
   const stopped = await store.run((db) => pausedSince(db)).catch(() => undefined)
   const engine: Check =
     stopped === undefined
       ? { name: 'engine', status: 'ok', message: 'drift is repaired as it is found' }
-      : { name: 'engine', status: 'warning', message: `paused since ${stopped.since.toISOString()}: nothing is repaired`, fix: 'ringfence resume' }
+      : {
+          name: 'engine',
+          status: 'warning',
+          message: `paused since ${stopped.since.toISOString()}: nothing is repaired`,
+          fix: 'ringfence resume',
+        }
   return [...checks, engine, fqdn, cni, breakGlass, enforcement]
 }
 

@@ -27,7 +27,11 @@ export interface PlanParts {
 /** The uid that a tenant would get is not known before it is made; plans of new tenants carry this one. */
 const noUid = '00000000-0000-4000-8000-000000000000'
 
-export async function drawPlan(parts: PlanParts, document: TenantDocument, before: TenantRow | undefined): Promise<PlanView> {
+export async function drawPlan(
+  parts: PlanParts,
+  document: TenantDocument,
+  before: TenantRow | undefined,
+): Promise<PlanView> {
   const { products } = parts
   const { context } = products
   const tenant = plannedTenant(context, document, before)
@@ -40,7 +44,10 @@ export async function drawPlan(parts: PlanParts, document: TenantDocument, befor
   }
   const stored = await parts.ledger.read(tenant.uid)
   const signal = AbortSignal.timeout(30_000)
-  const observer = { driverOf: (resource: Resource) => products.driverOf(resource), window: () => ({ signal, deadlineMs: Date.now() + 8_000 }) }
+  const observer = {
+    driverOf: (resource: Resource) => products.driverOf(resource),
+    window: () => ({ signal, deadlineMs: Date.now() + 8_000 }),
+  }
   const { observed, found } = await observeAll(desired, stored, true, observer)
   const inventory = new Map([...stored.inventory, ...found.map((row) => [row.address, row] as const)])
   const drawn: Plan =
@@ -56,13 +63,34 @@ export async function drawPlan(parts: PlanParts, document: TenantDocument, befor
           diff: (resource, state) => products.driverOf(resource).diff(resource, state),
         })
   const whole: Plan = { ...drawn, blocked: [...blocked, ...drawn.blocked] }
-  const boundary = boundaryOf(tenant, context, parts.openings(tenant, context, (address) => stored.inventory.get(address)?.outputs))
-  const world = await parts.worlds.read({ fresh: true, signal, inside: new Set(before === undefined ? [] : [tenant.name]) })
+  const boundary = boundaryOf(
+    tenant,
+    context,
+    parts.openings(tenant, context, (address) => stored.inventory.get(address)?.outputs),
+  )
+  const world = await parts.worlds.read({
+    fresh: true,
+    signal,
+    inside: new Set(before === undefined ? [] : [tenant.name]),
+  })
   const report = parts.prove(plannedWorld(world, whole, boundary, parts.foretell), { tenants: [tenant.name] })
   // What would be done, to which objects, and what comes of it: a plan that differs in none of these is the same plan.
-  const acts = whole.steps.map((step) => [step.address, step.verb, 'seen' in step ? step.seen.id : '', step.drift.map(({ path, from, to }) => [path, from ?? null, to ?? null])])
+  const acts = whole.steps.map((step) => [
+    step.address,
+    step.verb,
+    'seen' in step ? step.seen.id : '',
+    step.drift.map(({ path, from, to }) => [path, from ?? null, to ?? null]),
+  ])
   const basis = createHash('sha256')
-    .update(canonicalJson([before?.resourceVersion ?? 0, document, acts, whole.blocked.map(({ address, code }) => [address, code]), { ...report.summary }]))
+    .update(
+      canonicalJson([
+        before?.resourceVersion ?? 0,
+        document,
+        acts,
+        whole.blocked.map(({ address, code }) => [address, code]),
+        { ...report.summary },
+      ]),
+    )
     .digest('hex')
   return {
     tenant: tenant.name,

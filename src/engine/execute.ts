@@ -86,7 +86,9 @@ export async function execute(plan: Plan, run: Execution): Promise<readonly Step
     if (running.size === 0) break
     await Promise.race(running)
   }
-  return plan.steps.map((step) => results.get(step.address) ?? { step, outcome: isChange(step) ? 'not started' : 'done' })
+  return plan.steps.map(
+    (step) => results.get(step.address) ?? { step, outcome: isChange(step) ? 'not started' : 'done' },
+  )
 }
 
 /** How long an outcome may wait for others before it is written. */
@@ -119,12 +121,17 @@ function takeReady(waiting: Set<Step>, results: Map<Address, StepResult>): reado
 function settleStep(job: Finished, results: Map<Address, StepResult>, outputs: Map<Address, Outputs>): void {
   const { step, owned, error } = job
   if (owned?.ready === true) outputs.set(step.address, owned.outputs)
-  if (error !== undefined) results.set(step.address, { step, outcome: error.code === 'Aborted' ? 'unknown' : 'failed', error })
+  if (error !== undefined)
+    results.set(step.address, { step, outcome: error.code === 'Aborted' ? 'unknown' : 'failed', error })
   else if (step.verb === 'delete' && job.gone !== true) {
     const pending = new RingfenceError('Waiting', `${step.resource.kind} ${step.resource.externalName} is not gone yet`)
     results.set(step.address, { step, outcome: 'failed', error: pending })
   } else if (owned !== undefined && !owned.ready) {
-    const pending = new RingfenceError('Waiting', `${step.resource.kind} ${step.resource.externalName} is not ready yet`, (owned.retryAfterMs === undefined ? {} : { retryAfterMs: owned.retryAfterMs }))
+    const pending = new RingfenceError(
+      'Waiting',
+      `${step.resource.kind} ${step.resource.externalName} is not ready yet`,
+      owned.retryAfterMs === undefined ? {} : { retryAfterMs: owned.retryAfterMs },
+    )
     results.set(step.address, { step, outcome: 'failed', error: pending })
   } else results.set(step.address, { step, outcome: 'done' })
 }
@@ -137,7 +144,11 @@ function prepare(step: Step, run: Execution, materials: Map<string, Material>): 
     materials.set(key, made)
     material[rotation.name] = made
   }
-  return { step, intent: { id: run.newId(), address: step.address, verb: journalVerb(step), resource: step.resource }, material }
+  return {
+    step,
+    intent: { id: run.newId(), address: step.address, verb: journalVerb(step), resource: step.resource },
+    material,
+  }
 }
 
 const journalVerb = (step: Step): JournalVerb => {
@@ -146,7 +157,11 @@ const journalVerb = (step: Step): JournalVerb => {
   return step.verb === 'replace' ? 'create' : step.verb
 }
 
-async function call(job: Running, run: Execution, outputsOf: (address: Address) => Outputs | undefined): Promise<Finished> {
+async function call(
+  job: Running,
+  run: Execution,
+  outputsOf: (address: Address) => Outputs | undefined,
+): Promise<Finished> {
   const { step } = job
   try {
     const resolved = resolveOutputs(step.resource.spec, outputsOf)
@@ -161,7 +176,12 @@ async function call(job: Running, run: Execution, outputsOf: (address: Address) 
 
 type Window = () => Call
 
-async function act(driver: Driver, resource: Resource, step: Step, window: Window): Promise<{ owned?: Owned; gone?: boolean }> {
+async function act(
+  driver: Driver,
+  resource: Resource,
+  step: Step,
+  window: Window,
+): Promise<{ owned?: Owned; gone?: boolean }> {
   switch (step.verb) {
     case 'create':
       return { owned: await create(driver, resource, window) }

@@ -31,7 +31,11 @@ export interface FenceReading {
   readonly signal: AbortSignal
 }
 
-export async function readFences(products: Products, tenants: readonly Tenant[], reading: FenceReading): Promise<readonly FenceState[]> {
+export async function readFences(
+  products: Products,
+  tenants: readonly Tenant[],
+  reading: FenceReading,
+): Promise<readonly FenceState[]> {
   const { context, layers } = products
   const platform = layers.flatMap((layer) => layer.platform(context)).filter(isFence)
   const jobs = platform.map((resource) => stateOf(products, resource, undefined, reading))
@@ -40,7 +44,13 @@ export async function readFences(products: Products, tenants: readonly Tenant[],
     for (const layer of layers.filter((one) => one.wanted(tenant, context))) {
       const problem = products.problem(layer, tenant)
       if (problem !== undefined) {
-        const state: FenceState = { tenant: tenant.name, kind: 'layer', name: layer.name, status: 'unreadable', detail: problem.message }
+        const state: FenceState = {
+          tenant: tenant.name,
+          kind: 'layer',
+          name: layer.name,
+          status: 'unreadable',
+          detail: problem.message,
+        }
         jobs.push(Promise.resolve(state))
         continue
       }
@@ -54,23 +64,41 @@ export async function readFences(products: Products, tenants: readonly Tenant[],
 
 const isFence = (resource: Resource): boolean => fenceKinds.has(resource.kind)
 
-async function stateOf(products: Products, resource: Resource, tenant: Tenant | undefined, reading: FenceReading): Promise<FenceState> {
+async function stateOf(
+  products: Products,
+  resource: Resource,
+  tenant: Tenant | undefined,
+  reading: FenceReading,
+): Promise<FenceState> {
   const { fresh, signal } = reading
   const owner = tenant?.uid ?? 'platform'
-  const fence = { ...(tenant === undefined ? {} : { tenant: tenant.name }), kind: resource.kind, name: resource.externalName }
+  const fence = {
+    ...(tenant === undefined ? {} : { tenant: tenant.name }),
+    kind: resource.kind,
+    name: resource.externalName,
+  }
   try {
     const resolved = resolveOutputs(resource.spec, (address) => reading.outputsOf(owner, address))
-    if ('missing' in resolved) return { ...fence, status: 'missing', detail: `waits for ${resolved.missing.join(', ')}` }
+    if ('missing' in resolved)
+      return { ...fence, status: 'missing', detail: `waits for ${resolved.missing.join(', ')}` }
     const stated = { ...resource, spec: resolved.spec }
     const driver = products.driverOf(resource)
     const knownId = reading.idOf(owner, resource.address)
-    const call = { signal, deadlineMs: Date.now() + callMs, key: '', fresh, ...(knownId === undefined ? {} : { knownId }) }
+    const call = {
+      signal,
+      deadlineMs: Date.now() + callMs,
+      key: '',
+      fresh,
+      ...(knownId === undefined ? {} : { knownId }),
+    }
     const seen = await driver.observe(stated, call)
     if (seen.status === 'unreadable') return { ...fence, status: 'unreadable', detail: seen.cause.message }
     if (seen.status === 'absent' || seen.status === 'deleting') return { ...fence, status: 'missing' }
     // Whose object it is does not matter here: what it says does.
     const drift = driver.diff(stated, seen.state)
-    return drift.length === 0 ? { ...fence, status: 'stands' } : { ...fence, status: 'differs', detail: drift.map((one) => one.path).join(', ') }
+    return drift.length === 0
+      ? { ...fence, status: 'stands' }
+      : { ...fence, status: 'differs', detail: drift.map((one) => one.path).join(', ') }
   } catch (error) {
     return { ...fence, status: 'unreadable', detail: toRingfenceError(error).message }
   }
@@ -80,5 +108,13 @@ async function stateOf(products: Products, resource: Resource, tenant: Tenant | 
 export function plannedFences(world: World, plan: Plan, tenant: string): readonly FenceState[] {
   const others = (world.fences ?? []).filter((fence) => fence.tenant !== tenant)
   const steps = plan.steps.filter((step) => isFence(step.resource) && step.verb !== 'delete' && step.verb !== 'release')
-  return [...others, ...steps.map((step): FenceState => ({ tenant, kind: step.resource.kind, name: step.resource.externalName, status: 'stands' }))]
+  return [
+    ...others,
+    ...steps.map((step): FenceState => ({
+      tenant,
+      kind: step.resource.kind,
+      name: step.resource.externalName,
+      status: 'stands',
+    })),
+  ]
 }

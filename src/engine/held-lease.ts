@@ -42,7 +42,10 @@ export function createLeaseKeeper(store: StoreConnection, onError: (error: unkno
     const held = [...entries.values()]
     if (held.length === 0) return
     try {
-      const answer = await renew(store, held.map((entry) => entry.lease))
+      const answer = await renew(
+        store,
+        held.map((entry) => entry.lease),
+      )
       for (const entry of held) {
         if (answer.held.has(entry.lease.key)) entry.untilMs = answer.untilMs
         else if (entries.get(entry.lease.key) === entry) lose(entry, 'it went to another replica')
@@ -50,13 +53,18 @@ export function createLeaseKeeper(store: StoreConnection, onError: (error: unkno
     } catch (error) {
       onError(error)
     }
-    for (const entry of entries.values()) if (entry.untilMs <= Date.now()) lose(entry, 'it could not be renewed in time')
+    for (const entry of entries.values())
+      if (entry.untilMs <= Date.now()) lose(entry, 'it could not be renewed in time')
   }
   const timer = setInterval(() => void tick(), renewEveryMs)
   timer.unref()
   return {
     hold(lease) {
-      const entry: Entry = { lease, controller: new AbortController(), untilMs: lease.untilMs ?? Date.now() + leaseTtlMs - 500 }
+      const entry: Entry = {
+        lease,
+        controller: new AbortController(),
+        untilMs: lease.untilMs ?? Date.now() + leaseTtlMs - 500,
+      }
       entries.set(lease.key, entry)
       return {
         lease,
@@ -65,7 +73,10 @@ export function createLeaseKeeper(store: StoreConnection, onError: (error: unkno
           const deadlineMs = Date.now() + callTimeoutMs
           if (entry.controller.signal.aborted) throw entry.controller.signal.reason
           if (deadlineMs > entry.untilMs) {
-            throw new RingfenceError('LeaseLost', `the lease on ${lease.key} ends before a call could; it is left to the next pass`)
+            throw new RingfenceError(
+              'LeaseLost',
+              `the lease on ${lease.key} ends before a call could; it is left to the next pass`,
+            )
           }
           return { signal: AbortSignal.any([entry.controller.signal, AbortSignal.timeout(callTimeoutMs)]), deadlineMs }
         },

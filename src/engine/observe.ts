@@ -23,10 +23,18 @@ export interface Observer {
   window(): { readonly signal: AbortSignal; readonly deadlineMs: number }
 }
 
-export const observerOf = (held: HeldLease, driverOf: Observer['driverOf']): Observer => ({ driverOf, window: () => held.callWindow() })
+export const observerOf = (held: HeldLease, driverOf: Observer['driverOf']): Observer => ({
+  driverOf,
+  window: () => held.callWindow(),
+})
 
 /** Observes all desired and remembered resources. Never throws for one of them: what fails is `unreadable`. */
-export async function observeAll(desired: readonly Resource[], state: OwnerState, fresh: boolean, observer: Observer): Promise<Observed> {
+export async function observeAll(
+  desired: readonly Resource[],
+  state: OwnerState,
+  fresh: boolean,
+  observer: Observer,
+): Promise<Observed> {
   const resources = new Map<Address, Resource>()
   for (const row of state.inventory.values()) resources.set(row.address, row.resource)
   for (const intent of state.open) resources.set(intent.address, intent.resource)
@@ -35,12 +43,21 @@ export async function observeAll(desired: readonly Resource[], state: OwnerState
   const entries = await Promise.all(
     [...resources.values()].map(async (resource) => {
       const open = state.open.findLast((intent) => intent.address === resource.address && intent.verb === 'create')
-      const observation = await observeOne(resource, state.inventory.get(resource.address), open, fresh || open !== undefined, remembered, observer)
+      const observation = await observeOne(
+        resource,
+        state.inventory.get(resource.address),
+        open,
+        fresh || open !== undefined,
+        remembered,
+        observer,
+      )
       return [resource.address, observation] as const
     }),
   )
   const observed = new Map(entries)
-  const recovered = state.open.filter((intent) => (observed.get(intent.address)?.status ?? 'unreadable') !== 'unreadable')
+  const recovered = state.open.filter(
+    (intent) => (observed.get(intent.address)?.status ?? 'unreadable') !== 'unreadable',
+  )
   return { observed, recovered, found: recovered.flatMap((intent) => foundBy(intent, observed, state)) }
 }
 
@@ -69,7 +86,11 @@ async function observeOne(
   }
 }
 
-function foundBy(intent: OpenIntent, observed: ReadonlyMap<Address, Observation>, state: OwnerState): readonly InventoryRow[] {
+function foundBy(
+  intent: OpenIntent,
+  observed: ReadonlyMap<Address, Observation>,
+  state: OwnerState,
+): readonly InventoryRow[] {
   const seen = observed.get(intent.address)
   if (intent.verb !== 'create' || seen?.status !== 'owned') return []
   if (state.inventory.get(intent.address)?.id === seen.id) return []

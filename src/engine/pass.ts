@@ -100,7 +100,9 @@ export async function runPass(input: PassInput): Promise<PassResult> {
 }
 
 const ownerOf = (input: PassInput) =>
-  input.subject === 'platform' ? { id: 'platform', name: 'platform' } : { id: input.subject.tenant.uid, name: input.subject.tenant.name }
+  input.subject === 'platform'
+    ? { id: 'platform', name: 'platform' }
+    : { id: input.subject.tenant.uid, name: input.subject.tenant.name }
 const isRemoving = (input: PassInput): boolean => input.subject !== 'platform' && input.subject.tenant.deleting === true
 
 /** What the layers want. A layer that cannot be served keeps what it has: its resources are desired, and blocked. */
@@ -130,10 +132,19 @@ async function observe(input: PassInput, state: State): Promise<void> {
   // Resources of a layer that cannot be served now are neither wanted nor dropped: they are left as they are.
   if (state.problems.size > 0) {
     const kept = [...state.stored.inventory].filter(([address]) => !state.problems.has(layerOf(address)))
-    state.stored = { ...state.stored, inventory: new Map(kept), open: state.stored.open.filter((one) => !state.problems.has(layerOf(one.address))) }
+    state.stored = {
+      ...state.stored,
+      inventory: new Map(kept),
+      open: state.stored.open.filter((one) => !state.problems.has(layerOf(one.address))),
+    }
   }
   const fresh = input.fresh || isRemoving(input)
-  state.observed = await observeAll(state.desired, state.stored, fresh, observerOf(input.held, (resource) => input.products.driverOf(resource)))
+  state.observed = await observeAll(
+    state.desired,
+    state.stored,
+    fresh,
+    observerOf(input.held, (resource) => input.products.driverOf(resource)),
+  )
 }
 
 /** Closes what an earlier pass left open, in the journal and in the audit log. */
@@ -168,7 +179,8 @@ async function draw(input: PassInput, state: State): Promise<void> {
     return
   }
   const drawn = plan({
-    owner: input.subject === 'platform' ? 'platform' : { name: input.subject.tenant.name, uid: input.subject.tenant.uid },
+    owner:
+      input.subject === 'platform' ? 'platform' : { name: input.subject.tenant.name, uid: input.subject.tenant.uid },
     desired: state.desired,
     inventory: stored.inventory,
     observed: observed.observed,
@@ -178,7 +190,10 @@ async function draw(input: PassInput, state: State): Promise<void> {
   })
   state.plan = { ...drawn, blocked: [...drawn.blocked, ...inDoubt(stored, state.desired, observed)] }
   if (drawn.forget.length > 0) {
-    await input.ledger.write(input.held.lease, ownerOf(input).id, { forget: drawn.forget, forgetCredentials: drawn.forget })
+    await input.ledger.write(input.held.lease, ownerOf(input).id, {
+      forget: drawn.forget,
+      forgetCredentials: drawn.forget,
+    })
   }
 }
 
@@ -229,14 +244,21 @@ async function prove(input: PassInput, state: State): Promise<void> {
 /** A tenant that never stood and of which a part still waits is no finding yet; one that stood is judged always. */
 const isBeingBuilt = (row: TenantRow): boolean => row.phase === 'Pending' || row.phase === 'Provisioning'
 const isIncomplete = (state: State): boolean =>
-  state.problems.size > 0 || (state.plan?.blocked.length ?? 0) > 0 || state.results.some((result) => result.outcome !== 'done')
+  state.problems.size > 0 ||
+  (state.plan?.blocked.length ?? 0) > 0 ||
+  state.results.some((result) => result.outcome !== 'done')
 
 async function removeAdditions(input: PassInput, state: State): Promise<void> {
   const { subject, products } = input
   const { kubernetes } = products
   if (subject === 'platform' || state.verdicts === undefined || kubernetes === undefined) return
   const inventory = (await input.ledger.read(subject.tenant.uid)).inventory
-  const culprits = removableAdditions(state.verdicts, [subject.tenant.names.namespace], inventory.values(), products.context.platform.enforcement)
+  const culprits = removableAdditions(
+    state.verdicts,
+    [subject.tenant.names.namespace],
+    inventory.values(),
+    products.context.platform.enforcement,
+  )
   if (culprits.length === 0) return
   for (const culprit of culprits) {
     const name = `${culprit.kind} ${culprit.namespace ?? ''}/${culprit.name}`
@@ -253,19 +275,34 @@ async function removeAdditions(input: PassInput, state: State): Promise<void> {
     })
     await input.ledger.write(input.held.lease, subject.tenant.uid, {
       audit: [fact('addition.remove.intent', 'intended', { uid: culprit.uid ?? '' })],
-      events: [{ tenant: subject.tenant.name, type: 'drift', reason: 'IsolationBroken', message: `${name} opens the fence and is not ours` }],
+      events: [
+        {
+          tenant: subject.tenant.name,
+          type: 'drift',
+          reason: 'IsolationBroken',
+          message: `${name} opens the fence and is not ours`,
+        },
+      ],
     })
     const removed = await kubernetes.removeAddition(culprit, input.held.callWindow().signal)
     await input.ledger.write(input.held.lease, subject.tenant.uid, {
       audit: [fact('addition.remove.outcome', 'done', { object: JSON.stringify(removed) })],
-      events: [{ tenant: subject.tenant.name, type: 'step', reason: 'Removed', message: `${name} removed; it is kept whole in the audit log` }],
+      events: [
+        {
+          tenant: subject.tenant.name,
+          type: 'step',
+          reason: 'Removed',
+          message: `${name} removed; it is kept whole in the audit log`,
+        },
+      ],
     })
   }
   state.verdicts = await input.verdictsOn(subject.tenant.name)
 }
 
 function known(state: State): { stored: OwnerState; observed: Observed } {
-  if (state.stored === undefined || state.observed === undefined) throw new RingfenceError('Internal', 'the pass did not observe')
+  if (state.stored === undefined || state.observed === undefined)
+    throw new RingfenceError('Internal', 'the pass did not observe')
   return { stored: state.stored, observed: state.observed }
 }
 

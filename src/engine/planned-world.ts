@@ -36,15 +36,26 @@ export const foretellKubernetes: Foretell = (world, steps) => {
     if (manifest === undefined) continue
     const before = objects.get(keyOf(manifest))
     if (step.verb === 'delete' || step.verb === 'release') objects.delete(keyOf(manifest))
-    else objects.set(keyOf(manifest), { ...manifest, metadata: { ...manifest.metadata, ...(before?.metadata.uid === undefined ? {} : { uid: before.metadata.uid }) } })
+    else
+      objects.set(keyOf(manifest), {
+        ...manifest,
+        metadata: { ...manifest.metadata, ...(before?.metadata.uid === undefined ? {} : { uid: before.metadata.uid }) },
+      })
   }
   return { ...world, kubernetes: { ...world.kubernetes, objects: [...objects.values()] } }
 }
 
-const keyOf = ({ apiVersion, kind, metadata }: KubeObject): string => [apiVersion.split('/').slice(0, -1).join('/'), kind, metadata.namespace ?? '', metadata.name].join('\0')
+const keyOf = ({ apiVersion, kind, metadata }: KubeObject): string =>
+  [apiVersion.split('/').slice(0, -1).join('/'), kind, metadata.namespace ?? '', metadata.name].join('\0')
 
 function manifestOf(spec: JsonObject): KubeObject | undefined {
   const { apiVersion, kind, metadata } = spec
-  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !isObject(metadata) || typeof metadata['name'] !== 'string') return undefined
+  if (
+    typeof apiVersion !== 'string' ||
+    typeof kind !== 'string' ||
+    !isObject(metadata) ||
+    typeof metadata['name'] !== 'string'
+  )
+    return undefined
   return spec as unknown as KubeObject
 }

@@ -13,7 +13,11 @@ import type { Tenant } from '../model/tenant.ts'
 export type Product = 'kubernetes' | 'postgres' | 'credentials'
 
 /** Which product a layer cannot do without. */
-const productOf: { readonly [layer: string]: Product } = { compute: 'kubernetes', network: 'kubernetes', database: 'postgres' }
+const productOf: { readonly [layer: string]: Product } = {
+  compute: 'kubernetes',
+  network: 'kubernetes',
+  database: 'postgres',
+}
 
 export interface Products {
   readonly layers: readonly Layer[]
@@ -68,8 +72,17 @@ export function createProducts(platform: PlatformSpec, layers: readonly Layer[])
         const driver = backend.name === resource.backend ? backend.drivers[resource.kind] : undefined
         if (driver !== undefined) return driver
       }
-      const product = resource.kind.startsWith('kubernetes/') ? 'kubernetes' : resource.kind.startsWith('postgres/') ? 'postgres' : 'credentials'
-      throw pendingError(product) ?? new RingfenceError('NotConfigured', `no backend serves ${resource.kind} (${resource.backend})`, { kind: resource.kind })
+      const product = resource.kind.startsWith('kubernetes/')
+        ? 'kubernetes'
+        : resource.kind.startsWith('postgres/')
+          ? 'postgres'
+          : 'credentials'
+      throw (
+        pendingError(product) ??
+        new RingfenceError('NotConfigured', `no backend serves ${resource.kind} (${resource.backend})`, {
+          kind: resource.kind,
+        })
+      )
     },
     unserved(layer) {
       const product = productOf[layer.name]
@@ -78,7 +91,8 @@ export function createProducts(platform: PlatformSpec, layers: readonly Layer[])
     },
     problem(layer, tenant) {
       // A login needs a place to be kept; the platform's part of the layer does without.
-      const keeping = layer.name === 'database' && !attached.has('credentials') ? pendingError('credentials') : undefined
+      const keeping =
+        layer.name === 'database' && !attached.has('credentials') ? pendingError('credentials') : undefined
       const unserved = this.unserved(layer)
       if (unserved?.code === 'Waiting') return unserved
       // The layer itself says best what to do about a product that is not to come.

@@ -30,7 +30,11 @@ export function createProofRunner(reader: WorldReader, prove: Prove, timeoutMs =
       queue = []
       try {
         const names = [...new Set(batch.map((request) => request.tenant))]
-        const world = await reader.read({ fresh: false, inside: new Set(names), signal: AbortSignal.timeout(timeoutMs) })
+        const world = await reader.read({
+          fresh: false,
+          inside: new Set(names),
+          signal: AbortSignal.timeout(timeoutMs),
+        })
         const known = new Set(world.tenants.map((tenant) => tenant.name))
         const report = prove(world, { tenants: names.filter((name) => known.has(name)) })
         const byTenant = Map.groupBy(report.verdicts, (verdict) => verdict.tenant)

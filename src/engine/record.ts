@@ -13,7 +13,8 @@ interface Context {
   readonly requestId: string
 }
 
-const classificationOf = (step: Step): Classification => (step.verb === 'delete' || step.verb === 'replace' ? 'confidential' : 'internal')
+const classificationOf = (step: Step): Classification =>
+  step.verb === 'delete' || step.verb === 'replace' ? 'confidential' : 'internal'
 
 const factOf = (context: Context, step: Step, phase: 'intent' | 'outcome', journal: string) => ({
   chain: context.owner,
@@ -28,7 +29,9 @@ const factOf = (context: Context, step: Step, phase: 'intent' | 'outcome', journ
     name: step.resource.externalName,
     why: step.why,
     paths: step.drift.map((difference) => difference.path),
-    ...(step.rotations.length === 0 ? {} : { credential: step.rotations.map((rotation) => `${rotation.slot} v${rotation.version}`) }),
+    ...(step.rotations.length === 0
+      ? {}
+      : { credential: step.rotations.map((rotation) => `${rotation.slot} v${rotation.version}`) }),
   },
 })
 
@@ -38,7 +41,12 @@ export const intentFact = (context: Context, step: Step, journal: string): Audit
   severity: step.why === 'drift' || step.why === 'lost' ? 'warning' : 'info',
 })
 
-export function outcomeFact(context: Context, step: Step, journal: string, error: RingfenceError | undefined): AuditFact {
+export function outcomeFact(
+  context: Context,
+  step: Step,
+  journal: string,
+  error: RingfenceError | undefined,
+): AuditFact {
   const fact = factOf(context, step, 'outcome', journal)
   return error === undefined
     ? { ...fact, decision: 'done', severity: 'info' }

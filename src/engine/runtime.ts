@@ -75,9 +75,19 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const proveAll = () =>
     guarded('the proof of all tenants', async () => {
       try {
-        const world = await options.worlds.read({ fresh: false, signal: AbortSignal.timeout(60_000), inside: new Set() })
+        const world = await options.worlds.read({
+          fresh: false,
+          signal: AbortSignal.timeout(60_000),
+          inside: new Set(),
+        })
         const off = contradicted(options.prove(world).verdicts, await allTenants(store))
-        await store.run((db) => trigger(db, off.map((row) => row.uid), 'change'))
+        await store.run((db) =>
+          trigger(
+            db,
+            off.map((row) => row.uid),
+            'change',
+          ),
+        )
       } catch (error) {
         // The change is still not judged: it is not forgotten.
         if (!stopping.signal.aborted) proveSoon(proofAgainMs)
@@ -117,11 +127,24 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       // backend and still believe the last answer.
       await store.run((db) => setPlatformStands(db, false))
       connect()
-      for (const backend of backends) watches.push(watchBackend(backend, { store, onGlobalChange, onMissedChanges: missed.ask, platformKey, log }, stopping.signal))
+      for (const backend of backends)
+        watches.push(
+          watchBackend(
+            backend,
+            { store, onGlobalChange, onMissedChanges: missed.ask, platformKey, log },
+            stopping.signal,
+          ),
+        )
       await store.run((db) => setPlatformStands(db, false))
       await store.run((db) => trigger(db, [platformKey], 'attached'))
       const rows = await allTenants(store)
-      await store.run((db) => trigger(db, rows.map((row) => row.uid), 'attached'))
+      await store.run((db) =>
+        trigger(
+          db,
+          rows.map((row) => row.uid),
+          'attached',
+        ),
+      )
       worker.wake()
     },
     async stop(graceMs = 5_000) {

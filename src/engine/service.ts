@@ -28,7 +28,11 @@ type Acts = Pick<ControlPlane, 'create' | 'apply' | 'plan' | 'applyPlan' | 'remo
 type Reads = Pick<ControlPlane, 'get' | 'list' | 'events' | 'prove' | 'audit'>
 type Operations = Pick<ControlPlane, 'auditDenials' | 'pause' | 'resume' | 'doctor' | 'version' | 'idempotent'>
 
-export const createControlPlane = (parts: ServiceParts): ControlPlane => ({ ...acts(parts), ...reads(parts), ...operations(parts) })
+export const createControlPlane = (parts: ServiceParts): ControlPlane => ({
+  ...acts(parts),
+  ...reads(parts),
+  ...operations(parts),
+})
 
 function acts(parts: ServiceParts): Acts {
   const tenants = createTenantService(parts.store, parts.products)
@@ -50,7 +54,10 @@ function acts(parts: ServiceParts): Acts {
       const { document, before } = await tenants.admit(saved.document)
       const now = await drawPlan(parts, document, before)
       if (now.basis !== saved.basis) {
-        throw new RingfenceError('WorldMoved', 'the tenant or the world changed since the plan was made; nothing was done, plan again')
+        throw new RingfenceError(
+          'WorldMoved',
+          'the tenant or the world changed since the plan was made; nothing was done, plan again',
+        )
       }
       // What was judged is what is changed: a tenant that was written, or made, meanwhile is refused.
       if (before === undefined) return tenantView((await tenants.create(document, caller)).row)
@@ -71,7 +78,11 @@ function reads(parts: ServiceParts): Reads {
     get: async (name) => tenantView(await required(name)),
     async list({ phase, limit, after }) {
       const rows = await store.run((db) =>
-        listTenants(db, { limit: limit + 1, ...(phase === undefined ? {} : { phase }), ...(after === undefined ? {} : { after }) }),
+        listTenants(db, {
+          limit: limit + 1,
+          ...(phase === undefined ? {} : { phase }),
+          ...(after === undefined ? {} : { after }),
+        }),
       )
       const items = rows.slice(0, limit).map(tenantView)
       const last = items.at(-1)?.metadata.name
@@ -81,7 +92,11 @@ function reads(parts: ServiceParts): Reads {
     async prove(names) {
       const signal = AbortSignal.timeout(60_000)
       for (const name of names) await required(name)
-      const world = await parts.worlds.read({ fresh: true, signal, ...(names.length === 0 ? {} : { inside: new Set(names) }) })
+      const world = await parts.worlds.read({
+        fresh: true,
+        signal,
+        ...(names.length === 0 ? {} : { inside: new Set(names) }),
+      })
       const report = parts.prove(world, names.length === 0 ? {} : { tenants: names })
       await lookAgain(store, report).catch(() => undefined)
       return report
@@ -91,7 +106,9 @@ function reads(parts: ServiceParts): Reads {
       const named = rows.find((row) => row.name === tenant)
       // A chain outlives its tenant: an unknown name is taken for the uid of one that is gone.
       const chain = tenant === undefined ? undefined : (named?.uid ?? tenant)
-      const entries = await store.run((db) => readAudit(db, { after: after ?? 0, limit: limit + 1, ...(chain === undefined ? {} : { chain }) }))
+      const entries = await store.run((db) =>
+        readAudit(db, { after: after ?? 0, limit: limit + 1, ...(chain === undefined ? {} : { chain }) }),
+      )
       const names = new Map(rows.map((row) => [row.uid, row.name]))
       const items = entries.slice(0, limit).map((entry) => auditView(entry, (uid) => names.get(uid)))
       const last = items.at(-1)?.sequence
@@ -145,7 +162,9 @@ function operations(parts: ServiceParts): Operations {
 
 /** What a proof refutes is repaired now: it looks into databases, which tell nobody when something in them changes. */
 async function lookAgain(store: StoreConnection, report: Report): Promise<void> {
-  const off = new Set(report.verdicts.filter((verdict) => verdict.verdict === 'refuted').map((verdict) => verdict.tenant))
+  const off = new Set(
+    report.verdicts.filter((verdict) => verdict.verdict === 'refuted').map((verdict) => verdict.tenant),
+  )
   if (off.size === 0 || report.source === 'planned') return
   const rows = await allTenants(store)
   const keys = rows.filter((row) => off.has(row.name)).map((row) => row.uid)

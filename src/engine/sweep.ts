@@ -25,9 +25,14 @@ export async function sweep(store: StoreConnection, products: Products, signal: 
   let checked = 0
   let after: string | undefined
   for (;;) {
-    const rows = await store.run((db) => listTenants(db, { limit: pageSize, ...(after === undefined ? {} : { after }) }))
+    const rows = await store.run((db) =>
+      listTenants(db, { limit: pageSize, ...(after === undefined ? {} : { after }) }),
+    )
     if (rows.length === 0 || signal.aborted) return { checked, triggered }
-    const owners = await readOwners(store, rows.map((row) => row.uid))
+    const owners = await readOwners(
+      store,
+      rows.map((row) => row.uid),
+    )
     const off: string[] = []
     await Promise.all(
       rows.map(async (row) => {
@@ -58,7 +63,10 @@ async function isAsItShouldBe(
   if (layers.some((layer) => products.problem(layer, tenant) !== undefined)) return false
   const desired: readonly Resource[] = layers.flatMap((layer) => layer.desired(tenant, context))
   const deadlineMs = Date.now() + 8_000
-  const observer = { driverOf: (resource: Resource) => products.driverOf(resource), window: () => ({ signal, deadlineMs }) }
+  const observer = {
+    driverOf: (resource: Resource) => products.driverOf(resource),
+    window: () => ({ signal, deadlineMs }),
+  }
   try {
     const { observed } = await observeAll(desired, stored, false, observer)
     const drawn = plan({

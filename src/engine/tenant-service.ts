@@ -28,13 +28,18 @@ import { otherTenant } from './views.ts'
 
 export interface TenantService {
   create(input: unknown, caller: Caller): Promise<{ row: TenantRow; created: boolean }>
-  apply(input: unknown, caller: Caller, ifMatch?: string): Promise<{ row: TenantRow; outcome: 'created' | 'changed' | 'unchanged' }>
+  apply(
+    input: unknown,
+    caller: Caller,
+    ifMatch?: string,
+  ): Promise<{ row: TenantRow; outcome: 'created' | 'changed' | 'unchanged' }>
   remove(name: string, confirm: string, caller: Caller, ifMatch?: string): Promise<TenantRow>
   /** A checked document and the tenant that it would change, if there is one. */
   admit(input: unknown): Promise<{ document: TenantDocument; before: TenantRow | undefined }>
 }
 
-export const documentDigest = (document: TenantDocument): string => createHash('sha256').update(canonicalJson(document)).digest('hex')
+export const documentDigest = (document: TenantDocument): string =>
+  createHash('sha256').update(canonicalJson(document)).digest('hex')
 
 export function createTenantService(store: StoreConnection, products: Products): TenantService {
   const platform = () => products.context.platform
@@ -64,7 +69,8 @@ export function createTenantService(store: StoreConnection, products: Products):
       return alone(async (tx) => {
         const { document, before } = judge(parsed, await everyTenant(tx))
         if (before === undefined) {
-          if (ifMatch !== undefined) throw new RingfenceError('PreconditionFailed', `tenant ${document.metadata.name} does not exist`)
+          if (ifMatch !== undefined)
+            throw new RingfenceError('PreconditionFailed', `tenant ${document.metadata.name} does not exist`)
           return { row: await insert(tx, platform(), document, caller), outcome: 'created' as const }
         }
         requireVersion(before, ifMatch)
@@ -112,17 +118,25 @@ async function everyTenant(db: Database | StoreTransaction): Promise<readonly Te
 }
 
 function sameOrRefuse(before: TenantRow, document: TenantDocument): TenantRow {
-  if (before.deletingAt !== null) throw new RingfenceError('AlreadyExists', `tenant ${before.name} is being removed; wait until it is gone`)
+  if (before.deletingAt !== null)
+    throw new RingfenceError('AlreadyExists', `tenant ${before.name} is being removed; wait until it is gone`)
   if (before.digest === documentDigest(document)) return before
   throw new RingfenceError('AlreadyExists', `tenant ${before.name} exists with other content; use apply to change it`)
 }
 
 function requireVersion(row: TenantRow, ifMatch: string | undefined): void {
   if (ifMatch === undefined || ifMatch === String(row.resourceVersion)) return
-  throw new RingfenceError('PreconditionFailed', `tenant ${row.name} was changed since you read it; read it again`, { resourceVersion: row.resourceVersion })
+  throw new RingfenceError('PreconditionFailed', `tenant ${row.name} was changed since you read it; read it again`, {
+    resourceVersion: row.resourceVersion,
+  })
 }
 
-const factOf = (caller: Caller, row: { uid: string; name: string }, action: string, details: AuditFact['details'] = {}): AuditFact => ({
+const factOf = (
+  caller: Caller,
+  row: { uid: string; name: string },
+  action: string,
+  details: AuditFact['details'] = {},
+): AuditFact => ({
   chain: row.uid,
   actor: caller.actor,
   action,
@@ -134,7 +148,12 @@ const factOf = (caller: Caller, row: { uid: string; name: string }, action: stri
   details,
 })
 
-async function insert(tx: StoreTransaction, platform: PlatformSpec, document: TenantDocument, caller: Caller): Promise<TenantRow> {
+async function insert(
+  tx: StoreTransaction,
+  platform: PlatformSpec,
+  document: TenantDocument,
+  caller: Caller,
+): Promise<TenantRow> {
   const uid = randomUUID()
   const { name } = document.metadata
   const names = resolveNames(platform, { name, slug: slugOf({ name, spec: document.spec }), uid, spec: document.spec })
@@ -146,15 +165,29 @@ async function insert(tx: StoreTransaction, platform: PlatformSpec, document: Te
   return row
 }
 
-async function change(tx: StoreTransaction, before: TenantRow, document: TenantDocument, caller: Caller): Promise<TenantRow> {
+async function change(
+  tx: StoreTransaction,
+  before: TenantRow,
+  document: TenantDocument,
+  caller: Caller,
+): Promise<TenantRow> {
   const slugBefore = slugOf({ name: before.name, spec: before.document.spec })
   const slug = slugOf({ name: before.name, spec: document.spec })
   const row = await replaceDocument(tx, before.uid, before.resourceVersion, document, documentDigest(document))
   await claimLate(tx, before, document)
   const facts = [factOf(caller, row, 'tenant.change', { generation: row.generation, digest: row.digest })]
   if (slug !== slugBefore) {
-    facts.push({ ...factOf(caller, row, 'tenant.slug.rename', { namespaceUnchanged: true, namespace: row.names.namespace }), severity: 'warning' })
-    await announce(tx, row, 'SlugRenamed', `the slug was renamed; namespace ${row.names.namespace} and all other names stay as they are`, 'warning')
+    facts.push({
+      ...factOf(caller, row, 'tenant.slug.rename', { namespaceUnchanged: true, namespace: row.names.namespace }),
+      severity: 'warning',
+    })
+    await announce(
+      tx,
+      row,
+      'SlugRenamed',
+      `the slug was renamed; namespace ${row.names.namespace} and all other names stay as they are`,
+      'warning',
+    )
   }
   await appendAudit(tx, facts)
   await announce(tx, row, 'Changed', `generation ${row.generation}`)
@@ -168,7 +201,13 @@ async function claimLate(tx: StoreTransaction, before: TenantRow, document: Tena
   await claimNames(tx, before.uid, claimsOf(before.names, { databases: true }))
 }
 
-async function remove(tx: StoreTransaction, platform: PlatformSpec, name: string, caller: Caller, ifMatch: string | undefined): Promise<TenantRow> {
+async function remove(
+  tx: StoreTransaction,
+  platform: PlatformSpec,
+  name: string,
+  caller: Caller,
+  ifMatch: string | undefined,
+): Promise<TenantRow> {
   const rows = await everyTenant(tx)
   const row = rows.find((one) => one.name === name)
   if (row === undefined) throw new RingfenceError('NotFound', `tenant ${name} does not exist`)
@@ -176,14 +215,24 @@ async function remove(tx: StoreTransaction, platform: PlatformSpec, name: string
   const leaving = rows.filter((one) => one.deletingAt !== null && one.uid !== row.uid).length
   const most = Math.max(1, Math.floor(rows.length * platform.guards.maxDeleteShare))
   if (row.deletingAt === null && leaving + 1 > most) {
-    throw new RingfenceError('Guarded', `${leaving} of ${rows.length} tenants are being removed already; the platform allows ${most} at a time (guards.maxDeleteShare)`)
+    throw new RingfenceError(
+      'Guarded',
+      `${leaving} of ${rows.length} tenants are being removed already; the platform allows ${most} at a time (guards.maxDeleteShare)`,
+    )
   }
   const marked = await markDeleting(tx, row.uid)
-  await appendAudit(tx, [{ ...factOf(caller, row, 'tenant.remove'), severity: 'warning', classification: 'confidential' }])
+  await appendAudit(tx, [
+    { ...factOf(caller, row, 'tenant.remove'), severity: 'warning', classification: 'confidential' },
+  ])
   await announce(tx, row, 'Removing', `${name} is being removed`)
   await trigger(tx, [row.uid], 'removed')
   return marked
 }
 
-const announce = (tx: StoreTransaction, row: TenantRow, reason: string, message: string, type: 'phase' | 'warning' = 'phase') =>
-  appendEvents(tx, [{ tenant: row.name, type, reason, message }])
+const announce = (
+  tx: StoreTransaction,
+  row: TenantRow,
+  reason: string,
+  message: string,
+  type: 'phase' | 'warning' = 'phase',
+) => appendEvents(tx, [{ tenant: row.name, type, reason, message }])

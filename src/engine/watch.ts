@@ -41,7 +41,9 @@ export async function watchBackend(backend: Backend, options: WatchOptions, sign
     const flush = () => {
       timer = undefined
       const batch = gathered.splice(0)
-      dispatch(batch, options).catch((error: unknown) => options.log('warn', `changes could not be queued: ${toRingfenceError(error).message}`))
+      dispatch(batch, options).catch((error: unknown) =>
+        options.log('warn', `changes could not be queued: ${toRingfenceError(error).message}`),
+      )
     }
     try {
       for await (const change of backend.changes(signal)) {
@@ -65,7 +67,10 @@ async function dispatch(changes: readonly BackendChange[], options: WatchOptions
     byName.set(row.names.databaseOwner, row.uid)
   }
   const keys = new Set<string>()
-  const owners = await ownersOf(options.store, changes.flatMap((change) => (change === 'resync' ? [] : [change.externalName])))
+  const owners = await ownersOf(
+    options.store,
+    changes.flatMap((change) => (change === 'resync' ? [] : [change.externalName])),
+  )
   let everybody = false
   let missed = false
   for (const change of changes) {

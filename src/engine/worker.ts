@@ -55,7 +55,9 @@ export interface PassRunner {
 }
 
 export function createPassRunner(options: WorkerOptions): PassRunner {
-  const keeper = createLeaseKeeper(options.store, (error) => options.log('warn', `leases could not be renewed: ${toRingfenceError(error).message}`))
+  const keeper = createLeaseKeeper(options.store, (error) =>
+    options.log('warn', `leases could not be renewed: ${toRingfenceError(error).message}`),
+  )
   const context: Context = { ...options, keeper }
   return { keeper, run: (lease) => runKey(context, lease) }
 }
@@ -116,7 +118,11 @@ async function runKey(context: Context, lease: Lease): Promise<void> {
     else await runTenant(context, held)
   } catch (error) {
     const fault = toRingfenceError(error)
-    context.log(fault.code === 'LeaseLost' || fault.code === 'StaleFence' ? 'info' : 'error', `the pass over ${lease.key} failed: ${fault.message}`, { code: fault.code })
+    context.log(
+      fault.code === 'LeaseLost' || fault.code === 'StaleFence' ? 'info' : 'error',
+      `the pass over ${lease.key} failed: ${fault.message}`,
+      { code: fault.code },
+    )
     await endPass(context, held, [fault]).catch(() => undefined)
   } finally {
     context.keeper.drop(lease)
@@ -134,7 +140,12 @@ const passBasis = (context: Context, held: HeldLease) => ({
 })
 
 async function runPlatform(context: Context, held: HeldLease): Promise<void> {
-  const result = await runPass({ ...passBasis(context, held), subject: 'platform', fresh: held.lease.reasons.includes(freshReason), mustProve: false })
+  const result = await runPass({
+    ...passBasis(context, held),
+    subject: 'platform',
+    fresh: held.lease.reasons.includes(freshReason),
+    mustProve: false,
+  })
   // A layer whose product is still on its way has nothing of the platform's yet, and nothing of any tenant's either.
   const troubles = troublesOf({ ...result, problems: new Map() })
   // What was just written takes a moment to bite (an admission rule about half a second): only a pass that found
@@ -150,8 +161,10 @@ async function runPlatform(context: Context, held: HeldLease): Promise<void> {
     })
   }
   for (const trouble of troubles) context.log('warn', `platform objects: ${trouble.message}`, { code: trouble.code })
-  if (!before.stands && stands && context.products.pending.size === 0) context.log('info', 'the platform’s own objects are in place')
-  if (changed && troubles.length === 0) await release(context.store, held.lease, { runAfterMs: platformSettlesMs, failed: false })
+  if (!before.stands && stands && context.products.pending.size === 0)
+    context.log('info', 'the platform’s own objects are in place')
+  if (changed && troubles.length === 0)
+    await release(context.store, held.lease, { runAfterMs: platformSettlesMs, failed: false })
   else await endPass(context, held, troubles)
 }
 
@@ -173,13 +186,27 @@ async function runTenant(context: Context, held: HeldLease): Promise<void> {
   const verified = row.conditions.some((condition) => condition.type === 'Verified' && condition.status === 'True')
   const mustProve = !verified || held.lease.reasons.length > 0 || row.observedGeneration !== row.generation
   const fresh = held.lease.attempts > 0 || held.lease.reasons.includes(freshReason)
-  const result = await runPass({ ...passBasis(context, held), subject: { row, tenant: tenantOf(row) }, fresh, mustProve })
+  const result = await runPass({
+    ...passBasis(context, held),
+    subject: { row, tenant: tenantOf(row) },
+    fresh,
+    mustProve,
+  })
   if (result.gone) await concludeGone(context, held, row, result)
   else await conclude(context, held, row, result)
 }
 
-async function endPass(context: Context, held: HeldLease, troubles: readonly (RingfenceError | Trouble)[]): Promise<void> {
-  const list = troubles.map((trouble) => ({ code: trouble.code, ...('facts' in trouble && trouble.facts.retryAfterMs !== undefined ? { retryAfterMs: trouble.facts.retryAfterMs } : {}) }))
+async function endPass(
+  context: Context,
+  held: HeldLease,
+  troubles: readonly (RingfenceError | Trouble)[],
+): Promise<void> {
+  const list = troubles.map((trouble) => ({
+    code: trouble.code,
+    ...('facts' in trouble && trouble.facts.retryAfterMs !== undefined
+      ? { retryAfterMs: trouble.facts.retryAfterMs }
+      : {}),
+  }))
   const runAfterMs = nextPassMs(list, held.lease.attempts, (context.random ?? Math.random)())
   await release(context.store, held.lease, { runAfterMs, failed: list.length > 0, unanswered: list.length > 0 })
 }

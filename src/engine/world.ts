@@ -13,11 +13,19 @@ import type { Products } from './products.ts'
 
 export interface WorldReader {
   /** `inside` names the tenants whose databases are read from within; all when undefined. */
-  read(options: { readonly fresh: boolean; readonly inside?: ReadonlySet<string>; readonly signal: AbortSignal }): Promise<World>
+  read(options: {
+    readonly fresh: boolean
+    readonly inside?: ReadonlySet<string>
+    readonly signal: AbortSignal
+  }): Promise<World>
 }
 
 /** What the documents legitimately open (the network layer knows). */
-export type Openings = (tenant: Tenant, context: LayerContext, outputs: (address: Address) => Outputs | undefined) => readonly JsonObject[]
+export type Openings = (
+  tenant: Tenant,
+  context: LayerContext,
+  outputs: (address: Address) => Outputs | undefined,
+) => readonly JsonObject[]
 
 export interface WorldSources {
   readonly products: Products
@@ -40,9 +48,15 @@ export function createWorldReader(sources: WorldSources): WorldReader {
       const { context } = products
       const [tenants, outputs] = await Promise.all([sources.tenants(), sources.outputs()])
       const boundaries = tenants.map((tenant) =>
-        boundaryOf(tenant, context, sources.openings(tenant, context, (address) => outputs.get(tenant.uid)?.get(address))),
+        boundaryOf(
+          tenant,
+          context,
+          sources.openings(tenant, context, (address) => outputs.get(tenant.uid)?.get(address)),
+        ),
       )
-      const databases = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name)).map((tenant) => tenant.names.database)
+      const databases = tenants
+        .filter((tenant) => inside === undefined || inside.has(tenant.name))
+        .map((tenant) => tenant.names.database)
       const judged = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name))
       const ids = await sources.ids([...judged.map((tenant) => tenant.uid), 'platform'])
       const reading = {
@@ -71,7 +85,6 @@ export function createWorldReader(sources: WorldSources): WorldReader {
   }
 }
 
-
 export function boundaryOf(tenant: Tenant, context: LayerContext, openings: readonly JsonObject[]): TenantBoundary {
   const { names, spec } = tenant
   const server = context.backends.postgres
@@ -80,7 +93,11 @@ export function boundaryOf(tenant: Tenant, context: LayerContext, openings: read
     name: tenant.name,
     namespaces: [names.namespace],
     subjects: [
-      ...['owner', 'editor', 'viewer'].map((role) => ({ kind: 'ServiceAccount' as const, namespace: system, name: `${tenant.name}-${role}` })),
+      ...['owner', 'editor', 'viewer'].map((role) => ({
+        kind: 'ServiceAccount' as const,
+        namespace: system,
+        name: `${tenant.name}-${role}`,
+      })),
       ...spec.access.roleBindings.flatMap((binding) => [
         ...binding.groups.map((name) => ({ kind: 'Group' as const, name })),
         ...binding.serviceAccounts.map(({ namespace, name }) => ({ kind: 'ServiceAccount' as const, namespace, name })),
@@ -102,7 +119,8 @@ async function readKubernetes(
 ): Promise<{ world?: KubernetesWorld; unreadable: readonly Unreadable[] }> {
   const { kubernetes, context } = products
   const { platform, facts } = context
-  if (kubernetes === undefined) return { unreadable: [{ product: 'kubernetes', what: 'the API server', why: 'no Kubernetes is connected' }] }
+  if (kubernetes === undefined)
+    return { unreadable: [{ product: 'kubernetes', what: 'the API server', why: 'no Kubernetes is connected' }] }
   try {
     const snapshot = await kubernetes.snapshot(signal, { fresh })
     return {
@@ -123,7 +141,10 @@ async function readKubernetes(
 /** A snapshot is as old as the oldest thing in it. */
 function earliest(from: string, postgres: PostgresWorld | undefined): string {
   const insides = postgres?.databases.flatMap(({ inside }) => (inside === undefined ? [] : [inside.readAtMs])) ?? []
-  return insides.reduce((oldest, readAtMs) => (readAtMs < Date.parse(oldest) ? new Date(readAtMs).toISOString() : oldest), from)
+  return insides.reduce(
+    (oldest, readAtMs) => (readAtMs < Date.parse(oldest) ? new Date(readAtMs).toISOString() : oldest),
+    from,
+  )
 }
 
 async function readPostgres(
@@ -134,7 +155,9 @@ async function readPostgres(
 ): Promise<{ world?: PostgresWorld; unreadable: readonly Unreadable[] }> {
   const { postgres, context } = products
   if (postgres === undefined) {
-    return context.platform.database.mode === 'none' ? { unreadable: [] } : { unreadable: [{ product: 'postgres', what: 'the server', why: 'no PostgreSQL is connected' }] }
+    return context.platform.database.mode === 'none'
+      ? { unreadable: [] }
+      : { unreadable: [{ product: 'postgres', what: 'the server', why: 'no PostgreSQL is connected' }] }
   }
   try {
     const world = await postgres.snapshot(signal, databases, { fresh })
@@ -159,5 +182,9 @@ function subjectsNamed(name: string): World['trusted'] {
 function trustedOf(context: LayerContext): World['trusted'] {
   const { trusted, breakGlassGroups } = context.platform.kubernetes
   const own = context.facts.kubernetes?.user ?? engineUser
-  return [...trusted.flatMap(subjectsNamed), ...breakGlassGroups.map((name) => ({ kind: 'Group' as const, name })), { kind: 'User', name: own }]
+  return [
+    ...trusted.flatMap(subjectsNamed),
+    ...breakGlassGroups.map((name) => ({ kind: 'Group' as const, name })),
+    { kind: 'User', name: own },
+  ]
 }

@@ -11,7 +11,12 @@ import type { Address, BackendId, Outputs, Resource } from './resource.ts'
 export type Observation =
   | { readonly status: 'absent' }
   | Owned
-  | { readonly status: 'deleting'; readonly id: BackendId; readonly heldBy: readonly string[]; readonly sinceMs?: number }
+  | {
+      readonly status: 'deleting'
+      readonly id: BackendId
+      readonly heldBy: readonly string[]
+      readonly sinceMs?: number
+    }
   | Foreign
   | { readonly status: 'unreadable'; readonly cause: RingfenceError }
 

@@ -97,4 +97,7 @@ export function resolveOutputs(
 }
 
 const isOutputRef = (value: Json): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && Array.isArray((value as JsonObject)['$output'])
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Array.isArray((value as JsonObject)['$output'])

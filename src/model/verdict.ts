@@ -55,5 +55,9 @@ export const allProved = (report: Report): boolean =>
 
 export function reportOf(verdicts: readonly Verdict[], source: Report['source']): Report {
   const count = (kind: Verdict['verdict']) => verdicts.filter((verdict) => verdict.verdict === kind).length
-  return { verdicts, summary: { proved: count('proved'), refuted: count('refuted'), undecided: count('undecided') }, source }
+  return {
+    verdicts,
+    summary: { proved: count('proved'), refuted: count('refuted'), undecided: count('undecided') },
+    source,
+  }
 }

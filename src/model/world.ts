@@ -34,10 +34,24 @@ export interface TenantBoundary {
   readonly name: string
   readonly namespaces: readonly string[]
   /** Subjects that the tenant document binds from outside its namespaces; acting as them is acting as the tenant. */
-  readonly subjects: readonly { readonly kind: 'User' | 'Group' | 'ServiceAccount'; readonly name: string; readonly namespace?: string }[]
-  readonly databases: readonly { readonly server: string; readonly database: string; readonly owner: string; readonly login: string }[]
+  readonly subjects: readonly {
+    readonly kind: 'User' | 'Group' | 'ServiceAccount'
+    readonly name: string
+    readonly namespace?: string
+  }[]
+  readonly databases: readonly {
+    readonly server: string
+    readonly database: string
+    readonly owner: string
+    readonly login: string
+  }[]
   /** Platform-owned objects that the document shares with this tenant, read-only. */
-  readonly shared: readonly { readonly apiGroup: string; readonly kind: string; readonly namespace: string; readonly name: string }[]
+  readonly shared: readonly {
+    readonly apiGroup: string
+    readonly kind: string
+    readonly namespace: string
+    readonly name: string
+  }[]
   /** Address ranges and ports that the tenant's document or the platform opens outwards (backends, allowTo). */
   readonly openings?: readonly JsonObject[]
 }
@@ -103,7 +117,12 @@ export interface PgInside {
   readonly readAtMs: number
   /** Every object with an owner and an acl: schemas, tables, sequences, functions, types, languages, fdw, large objects … */
   readonly objects: readonly PgObject[]
-  readonly defaultPrivileges: readonly { readonly role: string; readonly schema: string | null; readonly objectType: string; readonly acl: readonly string[] }[]
+  readonly defaultPrivileges: readonly {
+    readonly role: string
+    readonly schema: string | null
+    readonly objectType: string
+    readonly acl: readonly string[]
+  }[]
   readonly extensions: readonly string[]
 }
 export interface PgObject {
@@ -142,7 +161,11 @@ export interface World {
   readonly postgres?: readonly PostgresWorld[]
   readonly unreadable: readonly Unreadable[]
   /** Users and groups that are trusted with everything; printed as an assumption. */
-  readonly trusted: readonly { readonly kind: 'User' | 'Group' | 'ServiceAccount'; readonly name: string; readonly namespace?: string }[]
+  readonly trusted: readonly {
+    readonly kind: 'User' | 'Group' | 'ServiceAccount'
+    readonly name: string
+    readonly namespace?: string
+  }[]
   /** Only where the platform's statement is known: live and planned worlds. */
   readonly fences?: readonly FenceState[]
   /** The login roles trusted with the database servers. */

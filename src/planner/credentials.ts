@@ -31,7 +31,8 @@ export function credentialsInDoubt(
   rows: readonly CredentialRow[],
 ): ReadonlyMap<Address, readonly Rotation[]> {
   const rotations = new Map<Address, Rotation[]>()
-  const add = (address: Address, rotation: Rotation) => rotations.set(address, [...(rotations.get(address) ?? []), rotation])
+  const add = (address: Address, rotation: Rotation) =>
+    rotations.set(address, [...(rotations.get(address) ?? []), rotation])
   for (const source of desired) {
     for (const slot of source.secrets) {
       if (slot.role !== 'source') continue
@@ -51,7 +52,8 @@ export function credentialsInDoubt(
       const version = (row?.version ?? 0) + 1
       const common = { source: source.address, slot: slot.name, version }
       add(source.address, { ...common, name: slot.name, role: 'source' })
-      for (const verifier of verifiers) add(verifier.resource.address, { ...common, name: verifier.name, role: 'verifier' })
+      for (const verifier of verifiers)
+        add(verifier.resource.address, { ...common, name: verifier.name, role: 'verifier' })
     }
   }
   return rotations

@@ -5,7 +5,14 @@
 import type { Drift, Foreign, Observation, Owned } from '../model/driver.ts'
 import { type ErrorCode, RingfenceError } from '../model/errors.ts'
 import { jsonEqual, type JsonObject } from '../model/json.ts'
-import { type Address, type BackendId, type Outputs, type Resource, resolveOutputs, type TenantRef } from '../model/resource.ts'
+import {
+  type Address,
+  type BackendId,
+  type Outputs,
+  type Resource,
+  resolveOutputs,
+  type TenantRef,
+} from '../model/resource.ts'
 import { type CredentialRow, credentialsInDoubt, type Rotation } from './credentials.ts'
 
 /** What the store remembers of a resource that was made: the backend's id is what makes it ours. */
@@ -70,7 +77,10 @@ export const isChange = (step: Step): boolean => step.verb !== 'none'
 
 export function plan(input: PlanInput): Plan {
   if (!input.removing && input.desired.length === 0 && input.inventory.size > 0) {
-    throw new RingfenceError('Guarded', 'no resource is desired although the tenant is not being removed; nothing is pruned')
+    throw new RingfenceError(
+      'Guarded',
+      'no resource is desired although the tenant is not being removed; nothing is pruned',
+    )
   }
   const draft: Draft = { steps: [], blocked: [], forget: [], retained: [] }
   const rotations = credentialsInDoubt(input.desired, input.observed, input.credentials)
@@ -93,7 +103,12 @@ const unread = (address: Address): Observation => ({
   cause: new RingfenceError('Unreadable', `${address} was not observed`),
 })
 
-function want(resource: Resource, input: PlanInput, rotationsBySlot: ReadonlyMap<Address, readonly Rotation[]>, draft: Draft): void {
+function want(
+  resource: Resource,
+  input: PlanInput,
+  rotationsBySlot: ReadonlyMap<Address, readonly Rotation[]>,
+  draft: Draft,
+): void {
   const { address } = resource
   const seen = input.observed.get(address) ?? unread(address)
   const rotations = rotationsBySlot.get(address) ?? []
@@ -111,7 +126,11 @@ function want(resource: Resource, input: PlanInput, rotationsBySlot: ReadonlyMap
       return
     case 'absent':
       if (resource.adopt === true) {
-        draft.blocked.push({ address, code: 'NotFound', message: `${resource.kind} ${resource.externalName} is to be adopted and is not there` })
+        draft.blocked.push({
+          address,
+          code: 'NotFound',
+          message: `${resource.kind} ${resource.externalName} is to be adopted and is not there`,
+        })
       } else draft.steps.push({ ...base, verb: 'create', why: input.inventory.has(address) ? 'lost' : 'new' })
       return
     case 'owned':
@@ -119,7 +138,13 @@ function want(resource: Resource, input: PlanInput, rotationsBySlot: ReadonlyMap
   }
 }
 
-function compare(resource: Resource, seen: Owned, input: PlanInput, rotations: readonly Rotation[], draft: Draft): Step {
+function compare(
+  resource: Resource,
+  seen: Owned,
+  input: PlanInput,
+  rotations: readonly Rotation[],
+  draft: Draft,
+): Step {
   const { address } = resource
   const base = { address, resource, after: [], rotations, seen, destructive: false, drift: [] as readonly Drift[] }
   const resolved = resolveOutputs(resource.spec, (of) => outputsOf(of, input))
@@ -185,7 +210,11 @@ function goesWithContainer(row: InventoryRow, leaving: readonly InventoryRow[]):
 /** Blocks what stands on something blocked, and orders what is left. */
 function settle(input: PlanInput, draft: Draft): Plan {
   const blocked = new Map<Address, Block>(draft.blocked.map((block) => [block.address, block]))
-  const building = orderBuilding(input, draft.steps.filter((step) => !leaves(step)), blocked)
+  const building = orderBuilding(
+    input,
+    draft.steps.filter((step) => !leaves(step)),
+    blocked,
+  )
   const removing = orderRemoval(input, draft.steps.filter(leaves), building, blocked)
   return {
     owner: input.owner,
@@ -212,7 +241,10 @@ function orderBuilding(input: PlanInput, steps: readonly Step[], blocked: Map<Ad
   for (const step of topological(steps)) {
     const ground = restsOn(step.resource)
     const shut = ground.filter((address) => blocked.has(address) || unseen(address))
-    const waits = step.verb === 'create' || step.verb === 'adopt' || step.rotations.some((rotation) => shut.includes(rotation.source))
+    const waits =
+      step.verb === 'create' ||
+      step.verb === 'adopt' ||
+      step.rotations.some((rotation) => shut.includes(rotation.source))
     if (shut.length > 0 && waits) {
       blocked.set(step.address, { address: step.address, code: 'Waiting', message: `waits for ${shut.join(', ')}` })
       continue
@@ -230,8 +262,15 @@ function orderBuilding(input: PlanInput, steps: readonly Step[], blocked: Map<Ad
  * What stands on a thing goes before it, through whatever lies between. While building, nothing is dropped before all
  * that replaces it stands, and nothing at all while a part is blocked.
  */
-function orderRemoval(input: PlanInput, steps: readonly Step[], building: readonly Step[], blocked: Map<Address, Block>): readonly Step[] {
-  const leaving = [...input.inventory.values()].filter((row) => input.removing || !input.desired.some((resource) => resource.address === row.address))
+function orderRemoval(
+  input: PlanInput,
+  steps: readonly Step[],
+  building: readonly Step[],
+  blocked: Map<Address, Block>,
+): readonly Step[] {
+  const leaving = [...input.inventory.values()].filter(
+    (row) => input.removing || !input.desired.some((resource) => resource.address === row.address),
+  )
   const above = (address: Address, found = new Set<Address>()): Set<Address> => {
     for (const row of leaving) {
       if (found.has(row.address) || !restsOn(row.resource).includes(address)) continue
@@ -248,7 +287,8 @@ function orderRemoval(input: PlanInput, steps: readonly Step[], building: readon
     const standing = [...above(step.address)]
     const waitsFor = standing.filter((address) => shut.has(address))
     if (waitsFor.length > 0 || (!input.removing && shut.size > 0)) {
-      const message = waitsFor.length > 0 ? `is removed after ${waitsFor.join(', ')}` : 'is dropped once everything else is in place'
+      const message =
+        waitsFor.length > 0 ? `is removed after ${waitsFor.join(', ')}` : 'is dropped once everything else is in place'
       blocked.set(step.address, { address: step.address, code: 'Waiting', message })
       continue
     }
@@ -274,7 +314,8 @@ function topological(steps: readonly Step[]): readonly Step[] {
   const order: Step[] = []
   const visit = (step: Step, path: readonly Address[]): void => {
     if (done.has(step.address)) return
-    if (path.includes(step.address)) throw new RingfenceError('Internal', `resources need each other in a circle: ${path.join(' → ')}`)
+    if (path.includes(step.address))
+      throw new RingfenceError('Internal', `resources need each other in a circle: ${path.join(' → ')}`)
     for (const address of restsOn(step.resource)) {
       const needed = byAddress.get(address)
       if (needed !== undefined) visit(needed, [...path, step.address])

@@ -22,7 +22,9 @@ export function renderReport(report: Report, assumed: 'listed' | 'counted' = 'li
     report.verdicts.length === 0
       ? 'No tenant was found: nothing is proved.'
       : `${proved} proved, ${refuted} refuted, ${undecided} undecided (source: ${report.source})`,
-    ...(assumptions.length > 0 && assumed === 'counted' ? [`under ${assumptions.length} assumptions, which \`ringfence prove\` lists`] : []),
+    ...(assumptions.length > 0 && assumed === 'counted'
+      ? [`under ${assumptions.length} assumptions, which \`ringfence prove\` lists`]
+      : []),
   ]
   return `${lines.join('\n')}\n`
 }

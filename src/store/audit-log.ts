@@ -39,10 +39,17 @@ export async function appendAudit(tx: StoreTransaction, facts: readonly AuditFac
             ${texts(sealed.map((entry) => entry.hash))}, ${texts(sealed.map((entry) => entry.previousHash))})
             as new (position, body, hash, previous_hash)
           order by position::bigint)
-        update ringfence.audit_heads set position = ${last.position}, hash = ${last.hash} where chain = ${chain}`.execute(tx)
+        update ringfence.audit_heads set position = ${last.position}, hash = ${last.hash} where chain = ${chain}`.execute(
+        tx,
+      )
     }
   } catch (error) {
-    throw new RingfenceError('AuditUnavailable', 'the audit entry could not be written, so the change was not made', {}, error)
+    throw new RingfenceError(
+      'AuditUnavailable',
+      'the audit entry could not be written, so the change was not made',
+      {},
+      error,
+    )
   }
 }
 
@@ -58,7 +65,9 @@ export async function readAudit(
   const rows = await select.orderBy('sequence').limit(query.limit).execute()
   return rows.map((row) => {
     if (hashOf(row.body) !== row.hash) {
-      throw new RingfenceError('Unreadable', `audit entry ${row.sequence} does not match its hash: it was altered`, { sequence: row.sequence })
+      throw new RingfenceError('Unreadable', `audit entry ${row.sequence} does not match its hash: it was altered`, {
+        sequence: row.sequence,
+      })
     }
     return {
       sequence: row.sequence,

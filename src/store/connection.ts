@@ -14,7 +14,9 @@ export type StoreTransaction = Transaction<Tables>
 /** `bigint` columns are counters far below 2^53; as numbers they compare and serialise. */
 const types = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 ? Number : (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
+    oid === pg.types.builtins.INT8
+      ? Number
+      : (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
 }
 
 export interface StoreConnection {
@@ -35,7 +37,9 @@ export function connectStore(access: PostgresAccess, poolSize = 12): StoreConnec
     user: access.user,
     password: access.password,
     database: access.database,
-    ssl: access.tls ? { rejectUnauthorized: true, ...('ca' in access && access.ca ? { ca: String(access.ca) } : {}) } : false,
+    ssl: access.tls
+      ? { rejectUnauthorized: true, ...('ca' in access && access.ca ? { ca: String(access.ca) } : {}) }
+      : false,
     max: poolSize,
     types,
     application_name: 'ringfence',
@@ -45,6 +49,8 @@ export function connectStore(access: PostgresAccess, poolSize = 12): StoreConnec
   })
   // A connection that dies in the pool is replaced; whoever uses the store next hears of it if it stays down.
   pool.on('error', () => undefined)
+  // One that dies between two statements of a transaction has nobody else to tell; the next statement fails.
+  pool.on('connect', (client) => void client.on('error', () => undefined))
   const db: Database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   return {
     db,
@@ -68,10 +74,17 @@ export function storeError(error: unknown): RingfenceError {
   if (isRingfenceError(error)) return error
   const state = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
   const message = error instanceof Error ? error.message : String(error)
-  if (state === '23505') return new RingfenceError('Conflict', `the store holds such a row already: ${message}`, { sqlstate: state }, error)
+  if (state === '23505')
+    return new RingfenceError('Conflict', `the store holds such a row already: ${message}`, { sqlstate: state }, error)
   if (state === '40001' || state === '40P01') {
-    return new RingfenceError('Conflict', 'two writers met in the store; trying again is safe', { sqlstate: state }, error)
+    return new RingfenceError(
+      'Conflict',
+      'two writers met in the store; trying again is safe',
+      { sqlstate: state },
+      error,
+    )
   }
-  if (/^(22|23|42)/.test(state)) return new RingfenceError('Internal', `the store refused a statement: ${message}`, { sqlstate: state }, error)
+  if (/^(22|23|42)/.test(state))
+    return new RingfenceError('Internal', `the store refused a statement: ${message}`, { sqlstate: state }, error)
   return new RingfenceError('StoreUnavailable', `the store does not answer: ${message}`, { sqlstate: state }, error)
 }

@@ -35,7 +35,9 @@ export async function* streamEvents(
       db
         .selectFrom('ringfence.events')
         .selectAll()
-        .where((eb) => eb.or([eb('sequence', '>', after), eb('sequence', 'in', gaps.size === 0 ? [-1] : [...gaps.keys()])]))
+        .where((eb) =>
+          eb.or([eb('sequence', '>', after), eb('sequence', 'in', gaps.size === 0 ? [-1] : [...gaps.keys()])]),
+        )
         .orderBy('sequence')
         .limit(pageSize)
         .execute(),
@@ -44,7 +46,8 @@ export async function* streamEvents(
     for (const row of rows) {
       gaps.delete(row.sequence)
       const recent = now - row.time.getTime() < gapMs
-      for (let missed = Math.max(after + 1, row.sequence - pageSize); recent && missed < row.sequence; missed++) gaps.set(missed, now)
+      for (let missed = Math.max(after + 1, row.sequence - pageSize); recent && missed < row.sequence; missed++)
+        gaps.set(missed, now)
       after = Math.max(after, row.sequence)
       if (query.tenant === undefined || row.tenant === query.tenant) yield row
       if (signal.aborted) return

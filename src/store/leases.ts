@@ -24,7 +24,12 @@ export interface Lease {
 export const leaseTtlMs = 12_000
 
 /** Marks a key dirty, due after `delayMs` at the latest, and wakes the workers when the transaction commits. */
-export async function trigger(db: Database | StoreTransaction, keys: readonly string[], reason: string, delayMs = 0): Promise<void> {
+export async function trigger(
+  db: Database | StoreTransaction,
+  keys: readonly string[],
+  reason: string,
+  delayMs = 0,
+): Promise<void> {
   if (keys.length === 0) return
   await sql`
     insert into ringfence.work as work (key, run_after, reasons)
@@ -32,7 +37,9 @@ export async function trigger(db: Database | StoreTransaction, keys: readonly st
     on conflict (key) do update set
       dirty = work.dirty + 1,
       run_after = least(work.run_after, excluded.run_after),
-      reasons = case when work.reasons @> excluded.reasons then work.reasons else (work.reasons || excluded.reasons)[1:20] end`.execute(db)
+      reasons = case when work.reasons @> excluded.reasons then work.reasons else (work.reasons || excluded.reasons)[1:20] end`.execute(
+    db,
+  )
   await sql`select pg_notify('ringfence_work', '')`.execute(db)
 }
 
@@ -67,7 +74,10 @@ export function claim(store: StoreConnection, holder: string, limit: number): Pr
 }
 
 /** Prolongs leases; answers the keys that are still held, and the epoch time in ms (ours) until which they surely are. */
-export async function renew(store: StoreConnection, leases: readonly Lease[]): Promise<{ held: ReadonlySet<string>; untilMs: number }> {
+export async function renew(
+  store: StoreConnection,
+  leases: readonly Lease[],
+): Promise<{ held: ReadonlySet<string>; untilMs: number }> {
   const untilMs = Date.now() + leaseTtlMs
   if (leases.length === 0) return { held: new Set(), untilMs }
   const { rows } = await store.run((db) =>
@@ -89,7 +99,11 @@ export async function fence(tx: StoreTransaction, lease: Lease): Promise<void> {
     select 1 from ringfence.leases
     where key = ${lease.key} and token = ${lease.token} and expires_at > clock_timestamp() for share`.execute(tx)
   if (rows.length === 0) {
-    throw new RingfenceError('StaleFence', `the lease on ${lease.key} ended or went to another replica; nothing was written`, { token: lease.token })
+    throw new RingfenceError(
+      'StaleFence',
+      `the lease on ${lease.key} ended or went to another replica; nothing was written`,
+      { token: lease.token },
+    )
   }
 }
 
@@ -100,7 +114,12 @@ export async function fence(tx: StoreTransaction, lease: Lease): Promise<void> {
 export async function release(
   store: StoreConnection,
   lease: Lease,
-  next: { readonly runAfterMs: number; readonly failed: boolean; readonly forget?: boolean; readonly unanswered?: boolean },
+  next: {
+    readonly runAfterMs: number
+    readonly failed: boolean
+    readonly forget?: boolean
+    readonly unanswered?: boolean
+  },
 ): Promise<void> {
   await store.transact(async (tx) => {
     await fence(tx, lease)

@@ -79,20 +79,36 @@ const readOwner = async (store: StoreConnection, owner: string): Promise<OwnerSt
   (await readOwners(store, [owner])).get(owner) ?? { inventory: new Map(), open: [], credentials: [] }
 
 /** The state of many owners with three queries; owners without any row are left out. */
-export async function readOwners(store: StoreConnection, owners: readonly string[]): Promise<ReadonlyMap<string, OwnerState>> {
+export async function readOwners(
+  store: StoreConnection,
+  owners: readonly string[],
+): Promise<ReadonlyMap<string, OwnerState>> {
   if (owners.length === 0) return new Map()
   const [inventory, open, credentials] = await store.run((db) =>
     Promise.all([
       db.selectFrom('ringfence.inventory').selectAll().where('owner', 'in', owners).execute(),
-      db.selectFrom('ringfence.journal').selectAll().where('owner', 'in', owners).where('outcome', 'is', null).orderBy('started_at').execute(),
+      db
+        .selectFrom('ringfence.journal')
+        .selectAll()
+        .where('owner', 'in', owners)
+        .where('outcome', 'is', null)
+        .orderBy('started_at')
+        .execute(),
       db.selectFrom('ringfence.credentials').selectAll().where('owner', 'in', owners).execute(),
     ]),
   )
-  const states = new Map<string, { inventory: Map<Address, InventoryRow>; open: OpenIntent[]; credentials: CredentialRow[] }>()
+  const states = new Map<
+    string,
+    { inventory: Map<Address, InventoryRow>; open: OpenIntent[]; credentials: CredentialRow[] }
+  >()
   const stateOf = (owner: string) => {
     const known = states.get(owner)
     if (known !== undefined) return known
-    const fresh = { inventory: new Map<Address, InventoryRow>(), open: [] as OpenIntent[], credentials: [] as CredentialRow[] }
+    const fresh = {
+      inventory: new Map<Address, InventoryRow>(),
+      open: [] as OpenIntent[],
+      credentials: [] as CredentialRow[],
+    }
     states.set(owner, fresh)
     return fresh
   }
@@ -108,7 +124,13 @@ export async function readOwners(store: StoreConnection, owners: readonly string
   }
   for (const row of open) {
     const verb = row.verb as JournalVerb
-    stateOf(row.owner).open.push({ id: row.id, address: row.address as Address, verb, resource: row.resource, startedAt: row.started_at })
+    stateOf(row.owner).open.push({
+      id: row.id,
+      address: row.address as Address,
+      verb,
+      resource: row.resource,
+      startedAt: row.started_at,
+    })
   }
   for (const row of credentials) {
     stateOf(row.owner).credentials.push({
@@ -126,7 +148,11 @@ export async function readOwners(store: StoreConnection, owners: readonly string
 /** What objects hand to others, by owner and address: endpoints and the like. Rows without any are left out. */
 export async function readOutputs(store: StoreConnection): Promise<ReadonlyMap<string, ReadonlyMap<Address, Outputs>>> {
   const rows = await store.run((db) =>
-    db.selectFrom('ringfence.inventory').select(['owner', 'address', 'outputs']).where(sql<boolean>`outputs <> '{}'::jsonb`).execute(),
+    db
+      .selectFrom('ringfence.inventory')
+      .select(['owner', 'address', 'outputs'])
+      .where(sql<boolean>`outputs <> '{}'::jsonb`)
+      .execute(),
   )
   const byOwner = new Map<string, Map<Address, Outputs>>()
   for (const row of rows) {
@@ -137,10 +163,17 @@ export async function readOutputs(store: StoreConnection): Promise<ReadonlyMap<s
 }
 
 /** The backends' ids of what was made for these owners, by owner and address. */
-export async function readIds(store: StoreConnection, owners: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<Address, BackendId>>> {
+export async function readIds(
+  store: StoreConnection,
+  owners: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlyMap<Address, BackendId>>> {
   if (owners.length === 0) return new Map()
   const rows = await store.run((db) =>
-    db.selectFrom('ringfence.inventory').select(['owner', 'address', 'backend_id']).where('owner', 'in', owners).execute(),
+    db
+      .selectFrom('ringfence.inventory')
+      .select(['owner', 'address', 'backend_id'])
+      .where('owner', 'in', owners)
+      .execute(),
   )
   const byOwner = new Map<string, Map<Address, BackendId>>()
   for (const row of rows) {
@@ -151,10 +184,17 @@ export async function readIds(store: StoreConnection, owners: readonly string[])
 }
 
 /** Whose objects of these external names are, by kind and name; `platform` among the owners. */
-export async function ownersOf(store: StoreConnection, externalNames: readonly string[]): Promise<ReadonlyMap<string, string>> {
+export async function ownersOf(
+  store: StoreConnection,
+  externalNames: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
   if (externalNames.length === 0) return new Map()
   const rows = await store.run((db) =>
-    db.selectFrom('ringfence.inventory').select(['owner', 'kind', 'external_name']).where('external_name', 'in', [...new Set(externalNames)]).execute(),
+    db
+      .selectFrom('ringfence.inventory')
+      .select(['owner', 'kind', 'external_name'])
+      .where('external_name', 'in', [...new Set(externalNames)])
+      .execute(),
   )
   return new Map(rows.map((row) => [`${row.kind} ${row.external_name}`, row.owner]))
 }
@@ -164,19 +204,34 @@ export async function ownersOf(store: StoreConnection, externalNames: readonly s
  * Its parts touch different rows, so that none of them has to see what another wrote.
  */
 async function writeEntry(tx: StoreTransaction, owner: string, entry: LedgerEntry): Promise<void> {
-  const { intents = [], outcomes = [], remember = [], forget = [], credentials = [], forgetCredentials = [], events = [] } = entry
+  const {
+    intents = [],
+    outcomes = [],
+    remember = [],
+    forget = [],
+    credentials = [],
+    forgetCredentials = [],
+    events = [],
+  } = entry
   const parts = [
     ...(intents.length === 0 ? [] : [insertIntents(owner, intents)]),
     ...(outcomes.length === 0 ? [] : [updateOutcomes(outcomes)]),
     ...(remember.length === 0 ? [] : [upsertInventory(owner, remember)]),
-    ...(forget.length === 0 ? [] : [sql`forgotten as (delete from ringfence.inventory where owner = ${owner} and address = any(${texts(forget)}))`]),
+    ...(forget.length === 0
+      ? []
+      : [
+          sql`forgotten as (delete from ringfence.inventory where owner = ${owner} and address = any(${texts(forget)}))`,
+        ]),
     ...(credentials.length === 0 ? [] : [upsertCredentials(owner, credentials)]),
     ...(forgetCredentials.length === 0
       ? []
-      : [sql`revoked as (delete from ringfence.credentials where owner = ${owner} and source = any(${texts(forgetCredentials)}))`]),
+      : [
+          sql`revoked as (delete from ringfence.credentials where owner = ${owner} and source = any(${texts(forgetCredentials)}))`,
+        ]),
     ...(events.length === 0 ? [] : [insertEvents(events)]),
   ]
-  if (parts.length > 0) await sql`with ${sql.join(parts)} ${events.length === 0 ? sql`select 1` : wakeReaders}`.execute(tx)
+  if (parts.length > 0)
+    await sql`with ${sql.join(parts)} ${events.length === 0 ? sql`select 1` : wakeReaders}`.execute(tx)
 }
 
 const texts = (values: readonly (string | null)[]) => sql`${sql.val(values)}::text[]`

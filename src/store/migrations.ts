@@ -83,7 +83,11 @@ const platformReason: Migration = {
 }
 
 /** In the order of their names; the newest is the schema that this code needs. */
-export const migrations: { readonly [name: string]: Migration } = { '0001_first': first, '0002_operations': operations, '0003_platform_reason': platformReason }
+export const migrations: { readonly [name: string]: Migration } = {
+  '0001_first': first,
+  '0002_operations': operations,
+  '0003_platform_reason': platformReason,
+}
 
 /** Brings the store to the newest schema, or to the one named. A store of a newer version than this code is refused. */
 export async function migrate(db: Kysely<never>, to?: string): Promise<readonly string[]> {

@@ -36,7 +36,13 @@ export function listenToStore(access: PostgresAccess): Notifications {
   }
   for (const channel of listeners.keys()) {
     // A connection that cannot be made is tried again by the library; waiters have their own time-out until then.
-    sql.listen(channel, () => wakeAll(channel), () => wakeAll(channel)).catch(() => undefined)
+    sql
+      .listen(
+        channel,
+        () => wakeAll(channel),
+        () => wakeAll(channel),
+      )
+      .catch(() => undefined)
   }
   return {
     on: (channel, wake) => void listeners.get(channel)?.add(wake),

@@ -3,7 +3,8 @@ import { sql } from 'kysely'
 import type { Database, StoreTransaction } from './connection.ts'
 
 /** Stops the hand-out of keys on every replica; passes that run come to their end. Repeating it keeps the first. */
-export const pause = (tx: StoreTransaction, actor: string) => sql`insert into ringfence.pause (actor) values (${actor}) on conflict do nothing`.execute(tx)
+export const pause = (tx: StoreTransaction, actor: string) =>
+  sql`insert into ringfence.pause (actor) values (${actor}) on conflict do nothing`.execute(tx)
 
 /** Hands keys out again. */
 export async function resume(tx: StoreTransaction): Promise<void> {

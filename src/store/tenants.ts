@@ -29,7 +29,8 @@ export interface NameClaim {
   readonly name: string
 }
 
-const select = (db: Database | StoreTransaction) => db.selectFrom('ringfence.tenants').selectAll().where('gone_at', 'is', null)
+const select = (db: Database | StoreTransaction) =>
+  db.selectFrom('ringfence.tenants').selectAll().where('gone_at', 'is', null)
 type Selected = Awaited<ReturnType<ReturnType<typeof select>['execute']>>[number]
 
 const toRow = (row: Selected): TenantRow => ({
@@ -62,7 +63,8 @@ export async function findTenantByUid(db: Database | StoreTransaction, uid: stri
  * Holds back everybody else who changes tenants until the transaction ends: what is allowed to one document depends on
  * all others, so that two must not be judged beside the same old ones.
  */
-export const lockTenants = (tx: StoreTransaction) => sql`select pg_advisory_xact_lock(hashtext('ringfence.tenants'))`.execute(tx)
+export const lockTenants = (tx: StoreTransaction) =>
+  sql`select pg_advisory_xact_lock(hashtext('ringfence.tenants'))`.execute(tx)
 
 /** Live tenants in the order of their names. */
 export async function listTenants(
@@ -81,7 +83,17 @@ export async function listTenants(
  */
 export async function insertTenant(
   tx: StoreTransaction,
-  tenant: Omit<TenantRow, 'resourceVersion' | 'observedGeneration' | 'conditions' | 'proof' | 'createdAt' | 'deletingAt' | 'phase' | 'generation'>,
+  tenant: Omit<
+    TenantRow,
+    | 'resourceVersion'
+    | 'observedGeneration'
+    | 'conditions'
+    | 'proof'
+    | 'createdAt'
+    | 'deletingAt'
+    | 'phase'
+    | 'generation'
+  >,
   claims: readonly NameClaim[],
 ): Promise<TenantRow> {
   const values: Insertable<Tables['ringfence.tenants']> = {
@@ -115,7 +127,9 @@ export async function claimNames(tx: StoreTransaction, uid: string, claims: read
     on conflict (space, name) do update set name = held.name returning space, name, tenant_uid`.execute(tx)
   const taken = rows.filter((row) => row.tenant_uid !== uid).map(({ space, name }) => `${space} ${name}`)
   if (taken.length > 0) {
-    throw new RingfenceError('NameConflict', `another tenant holds ${taken.join(', ')}; choose another name or slug`, { names: taken.join(', ') })
+    throw new RingfenceError('NameConflict', `another tenant holds ${taken.join(', ')}; choose another name or slug`, {
+      names: taken.join(', '),
+    })
   }
 }
 
@@ -140,7 +154,8 @@ export async function replaceDocument(
     .where('gone_at', 'is', null)
     .returningAll()
     .executeTakeFirst()
-  if (row === undefined) throw new RingfenceError('Conflict', 'the tenant was changed by somebody else; read it again', { uid })
+  if (row === undefined)
+    throw new RingfenceError('Conflict', 'the tenant was changed by somebody else; read it again', { uid })
   return toRow(row)
 }
 
@@ -166,14 +181,22 @@ export async function markDeleting(tx: StoreTransaction, uid: string): Promise<T
 export async function markGone(tx: StoreTransaction, uid: string, retained: readonly NameClaim[]): Promise<void> {
   await tx
     .updateTable('ringfence.tenants')
-    .set({ gone_at: sql`clock_timestamp()`, phase: 'Gone', resource_version: sql`nextval('ringfence.resource_versions')` })
+    .set({
+      gone_at: sql`clock_timestamp()`,
+      phase: 'Gone',
+      resource_version: sql`nextval('ringfence.resource_versions')`,
+    })
     .where('uid', '=', uid)
     .execute()
   const kept = new Set(retained.map((claim) => `${claim.space}\0${claim.name}`))
   const claims = await tx.selectFrom('ringfence.name_claims').selectAll().where('tenant_uid', '=', uid).execute()
   for (const claim of claims) {
     if (kept.has(`${claim.space}\0${claim.name}`)) continue
-    await tx.deleteFrom('ringfence.name_claims').where('space', '=', claim.space).where('name', '=', claim.name).execute()
+    await tx
+      .deleteFrom('ringfence.name_claims')
+      .where('space', '=', claim.space)
+      .where('name', '=', claim.name)
+      .execute()
   }
 }
 

@@ -17,7 +17,11 @@ export interface RunningPostgres {
 
 const storeDatabase = 'ringfence'
 
-export async function openPostgres(options: UpOptions, io: UpIo, died: (why: string) => void): Promise<RunningPostgres> {
+export async function openPostgres(
+  options: UpOptions,
+  io: UpIo,
+  died: (why: string) => void,
+): Promise<RunningPostgres> {
   const url = io.env['DATABASE_URL']
   if (url !== undefined && url !== '') {
     const access = await accessOf(url)

@@ -111,8 +111,11 @@ async function start(options: UpOptions, io: UpIo, undo: Undo[], stop: () => Pro
     ...(io.checkpoint === undefined ? {} : { checkpoint: io.checkpoint }),
   })
   undo.push(() => runtime.stop())
+  // Requests have connections of their own, so that nobody who asks waits behind the passes.
+  const front = connectStore(postgres.store, 6)
+  undo.push(() => front.close())
   const controlPlane = createControlPlane({
-    store,
+    store: front,
     ledger,
     notifications,
     products,

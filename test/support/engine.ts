@@ -191,7 +191,8 @@ function mortalStore(store: StoreConnection, isDead: () => boolean): StoreConnec
   return {
     db: store.db,
     transact: (work) => alive(() => store.transact(work)),
-    run: (work) => alive(() => store.run(work)), ping: () => alive(() => store.ping()),
+    run: (work) => alive(() => store.run(work)),
+    ping: () => alive(() => store.ping()),
     close: async () => undefined,
   }
 }

@@ -26,7 +26,11 @@ const running = await up(
     log: (line) => process.stderr.write(`${line}\n`),
     checkpoint(boundary, step) {
       if (kill === undefined || boundary !== kill.boundary || step.resource.kind !== kill.kind) return
-      if (!step.address.startsWith(`${tenant}:`) || (kill.name !== undefined && step.resource.externalName !== kill.name)) return
+      if (
+        !step.address.startsWith(`${tenant}:`) ||
+        (kill.name !== undefined && step.resource.externalName !== kill.name)
+      )
+        return
       process.kill(process.pid, 'SIGKILL')
     },
   },

@@ -114,6 +114,8 @@ async function connect(
     ...who,
     ssl: access.tls ? { ca: access.ca } : false,
   })
+  // A server that is stopped on purpose breaks the connection; the statement that follows says so.
+  client.on('error', () => undefined)
   client.on('error', () => undefined)
   await client.connect()
   return client

@@ -35,7 +35,8 @@ const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
 async function whoAmI(client: KubernetesClient, limits: { signal: AbortSignal; deadlineMs: number }): Promise<string> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
   const user = valueAt(await client.request('POST', reviews, { ...limits, body }), ['status', 'userInfo', 'username'])
-  if (typeof user !== 'string') throw new RingfenceError('Unreadable', 'The API server does not say as whom we signed in')
+  if (typeof user !== 'string')
+    throw new RingfenceError('Unreadable', 'The API server does not say as whom we signed in')
   return user
 }
 

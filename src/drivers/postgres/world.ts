@@ -2,7 +2,15 @@
  * The snapshot that the prover judges: the shared catalogs of a server, and the inside of the databases named. Rows as
  * read; what could not be read is named in the snapshot and never left out silently.
  */
-import type { PgDatabase, PgInside, PgMembership, PgRole, PgObject, PostgresWorld, Unreadable } from '../../model/world.ts'
+import type {
+  PgDatabase,
+  PgInside,
+  PgMembership,
+  PgRole,
+  PgObject,
+  PostgresWorld,
+  Unreadable,
+} from '../../model/world.ts'
 import type { Session } from './connection.ts'
 import { classify } from './errors.ts'
 import type { Server } from './server.ts'

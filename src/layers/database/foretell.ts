@@ -21,7 +21,12 @@ export function foretellPostgres(world: World, steps: readonly PlannedStep[]): W
   const { postgres } = world
   if (postgres === undefined) return world
   const ours = steps.filter((step) => step.resource.kind.startsWith('postgres/'))
-  return { ...world, postgres: postgres.map((server) => ours.filter((step) => step.resource.backend === server.server).reduce(lay, server)) }
+  return {
+    ...world,
+    postgres: postgres.map((server) =>
+      ours.filter((step) => step.resource.backend === server.server).reduce(lay, server),
+    ),
+  }
 }
 
 function lay(server: PostgresWorld, { verb, resource }: PlannedStep): PostgresWorld {
@@ -29,17 +34,32 @@ function lay(server: PostgresWorld, { verb, resource }: PlannedStep): PostgresWo
   switch (resource.kind) {
     case 'postgres/Role': {
       const others = server.roles.filter((role) => role.name !== resource.externalName)
-      const memberships = server.memberships.filter((one) => one.member !== resource.externalName && one.role !== resource.externalName)
+      const memberships = server.memberships.filter(
+        (one) => one.member !== resource.externalName && one.role !== resource.externalName,
+      )
       if (gone) return { ...server, roles: others, memberships }
-      return { ...server, roles: [...others, roleOf(resource.spec)], memberships: [...memberships, ...membershipsOf(resource.spec)] }
+      return {
+        ...server,
+        roles: [...others, roleOf(resource.spec)],
+        memberships: [...memberships, ...membershipsOf(resource.spec)],
+      }
     }
     case 'postgres/Database': {
       const before = server.databases.find((one) => one.name === resource.externalName)
       const others = server.databases.filter((one) => one !== before)
-      return gone ? { ...server, databases: others } : { ...server, databases: [...others, databaseOf(resource.spec, before)] }
+      return gone
+        ? { ...server, databases: others }
+        : { ...server, databases: [...others, databaseOf(resource.spec, before)] }
     }
     case 'postgres/DatabaseGrants':
-      return gone ? server : { ...server, databases: server.databases.map((one) => (one.name === resource.spec['database'] ? granted(one, resource.spec) : one)) }
+      return gone
+        ? server
+        : {
+            ...server,
+            databases: server.databases.map((one) =>
+              one.name === resource.spec['database'] ? granted(one, resource.spec) : one,
+            ),
+          }
     default:
       return server
   }
@@ -62,7 +82,13 @@ const roleOf = (spec: JsonObject): PgRole => ({
 })
 
 const membershipsOf = (spec: JsonObject): readonly PgMembership[] =>
-  (spec['memberOf'] as readonly string[]).map((role) => ({ role, member: String(spec['name']), admin: false, inherit: true, set: true }))
+  (spec['memberOf'] as readonly string[]).map((role) => ({
+    role,
+    member: String(spec['name']),
+    admin: false,
+    inherit: true,
+    set: true,
+  }))
 
 /** A database from template0 holds nothing but its schema `public`, which is its owner's until it is given away. */
 function databaseOf(spec: JsonObject, before: PgDatabase | undefined): PgDatabase {
@@ -82,12 +108,20 @@ function databaseOf(spec: JsonObject, before: PgDatabase | undefined): PgDatabas
 function granted(database: PgDatabase, spec: JsonObject): PgDatabase {
   const owner = String(spec['owner'])
   const privileges = spec['privileges'] as { readonly [grantee: string]: readonly string[] }
-  const acl = Object.entries(privileges).map(([grantee, list]) => `${quoted(grantee)}=${list.map((one) => letters[one] ?? '?').join('')}/${quoted(owner)}`)
+  const acl = Object.entries(privileges).map(
+    ([grantee, list]) => `${quoted(grantee)}=${list.map((one) => letters[one] ?? '?').join('')}/${quoted(owner)}`,
+  )
   const schemas = spec['schemas'] as { readonly [schema: string]: { readonly owner: string } }
   const before = database.inside ?? { readAtMs: 0, objects: [], defaultPrivileges: [], extensions: [] }
   const objects = [
     ...before.objects.filter((object) => !(object.type === 'schema' && Object.hasOwn(schemas, object.name))),
-    ...Object.entries(schemas).map(([name, schema]) => ({ type: 'schema', schema: null, name, owner: schema.owner, acl: [`${quoted(schema.owner)}=UC/${quoted(schema.owner)}`] })),
+    ...Object.entries(schemas).map(([name, schema]) => ({
+      type: 'schema',
+      schema: null,
+      name,
+      owner: schema.owner,
+      acl: [`${quoted(schema.owner)}=UC/${quoted(schema.owner)}`],
+    })),
   ]
   // Future functions and types of both roles are theirs alone: PUBLIC's built-in EXECUTE and USAGE are revoked.
   const defaultPrivileges = Object.keys(spec['futurePublic'] as JsonObject).flatMap((role) => [

@@ -31,8 +31,16 @@ function analyse(world: World): Analysis {
     checked.set(name, mine.length === 0 ? 0 : platform.length + mine.length)
     for (const fence of [...wrong, ...mine.filter((one) => one.status !== 'stands')]) {
       const label = `${fence.kind.replace(/^.*\//, '')} ${fence.name}`
-      if (fence.status === 'unreadable') undecided.push({ claim, tenant: name, because: `${label}: ${fence.detail ?? 'could not be read'}` })
-      else refuted.push({ claim, tenant: name, edge: edgeOf(fence, label, name), subject: 'whoever it kept out', object: `tenant ${name}` })
+      if (fence.status === 'unreadable')
+        undecided.push({ claim, tenant: name, because: `${label}: ${fence.detail ?? 'could not be read'}` })
+      else
+        refuted.push({
+          claim,
+          tenant: name,
+          edge: edgeOf(fence, label, name),
+          subject: 'whoever it kept out',
+          object: `tenant ${name}`,
+        })
     }
   }
   return { edges: [], starts: new Map([[outsider, []]]), owners: new Map(), undecided, refuted, checked, assuming: [] }

@@ -11,7 +11,15 @@ import { createLedger } from '../../../src/store/ledger.ts'
 import { claim } from '../../../src/store/leases.ts'
 import { setPlatformStands } from '../../../src/store/operations.ts'
 import { findTenant, tenantOf } from '../../../src/store/tenants.ts'
-import { caller, documentOf, openEngine, provedFor, resourcesOf, type TestEngine, testLayer } from '../../support/engine.ts'
+import {
+  caller,
+  documentOf,
+  openEngine,
+  provedFor,
+  resourcesOf,
+  type TestEngine,
+  testLayer,
+} from '../../support/engine.ts'
 
 let engine: TestEngine
 let verdict: (tenant: string) => readonly Verdict[] = provedFor
@@ -30,8 +38,10 @@ const pass = async () => {
   await engine.allDue()
   await engine.process()
 }
-const condition = async (type: string) => (await findTenant(engine.store.db, 'acme'))?.conditions.find((one) => one.type === type)
-const audited = (action: string) => engine.store.db.selectFrom('ringfence.audit').select('body').where('body', 'like', `%"action":"${action}"%`).execute()
+const condition = async (type: string) =>
+  (await findTenant(engine.store.db, 'acme'))?.conditions.find((one) => one.type === type)
+const audited = (action: string) =>
+  engine.store.db.selectFrom('ringfence.audit').select('body').where('body', 'like', `%"action":"${action}"%`).execute()
 
 describe('an object that a lost answer may have made', () => {
   it('keeps its tenant from being gone while it cannot be looked at, and is removed once it can', async () => {
@@ -40,7 +50,12 @@ describe('an object that a lost answer may have made', () => {
     // The process dies after the call and before its outcome is written.
     await engine.process({ killAt: 3 })
     expect(world.get('memory/Space', 'acme-space')).toBeDefined()
-    faults.add({ verb: 'observe', kind: 'memory/Space', when: 'before', what: new RingfenceError('Unreachable', 'the server is down') })
+    faults.add({
+      verb: 'observe',
+      kind: 'memory/Space',
+      when: 'before',
+      what: new RingfenceError('Unreachable', 'the server is down'),
+    })
     await engine.service.remove('acme', 'acme', caller)
     await pass()
     await pass()
@@ -60,7 +75,9 @@ describe('an object that was taken over', () => {
     if (resource === undefined || lease === undefined) throw new Error('nothing to write')
     const ledger = createLedger(engine.store)
     const remembered = async (id: string, adopted: boolean) => {
-      await ledger.write(lease, row.uid, { remember: [{ address: resource.address, id: backendId(id), resource, outputs: {}, adopted }] })
+      await ledger.write(lease, row.uid, {
+        remember: [{ address: resource.address, id: backendId(id), resource, outputs: {}, adopted }],
+      })
       return (await ledger.read(row.uid)).inventory.get(resource.address)?.adopted
     }
     expect(await remembered('1', true)).toBe(true)
@@ -74,12 +91,23 @@ describe('a tenant that waits for the platform’s own objects', () => {
     await engine.service.create(documentOf('acme'), caller)
     await engine.converge('acme')
     const [writes, proved] = [engine.memory.faults.calls.length, proofs]
-    const platform = await engine.store.db.selectFrom('ringfence.work').select('key').where('key', '=', 'platform').execute()
+    const platform = await engine.store.db
+      .selectFrom('ringfence.work')
+      .select('key')
+      .where('key', '=', 'platform')
+      .execute()
     expect(platform).toEqual([])
     await setPlatformStands(engine.store.db, false, 'ClusterRole ringfence-owner is not ours')
-    await engine.store.db.updateTable('ringfence.work').set({ reasons: ['attached'] }).execute()
+    await engine.store.db
+      .updateTable('ringfence.work')
+      .set({ reasons: ['attached'] })
+      .execute()
     await pass()
-    expect(await condition('Ready')).toMatchObject({ status: 'False', reason: 'Waiting', message: expect.stringContaining('ClusterRole ringfence-owner is not ours') })
+    expect(await condition('Ready')).toMatchObject({
+      status: 'False',
+      reason: 'Waiting',
+      message: expect.stringContaining('ClusterRole ringfence-owner is not ours'),
+    })
     expect(engine.memory.faults.calls.length).toBe(writes)
     await setPlatformStands(engine.store.db, true)
     await pass()
@@ -91,7 +119,10 @@ describe('a tenant that waits for the platform’s own objects', () => {
     await engine.converge('acme')
     const proved = proofs
     await setPlatformStands(engine.store.db, false)
-    await engine.store.db.updateTable('ringfence.work').set({ reasons: ['change'] }).execute()
+    await engine.store.db
+      .updateTable('ringfence.work')
+      .set({ reasons: ['change'] })
+      .execute()
     await pass()
     expect(await condition('Ready')).toMatchObject({ status: 'True' })
     expect(proofs).toBe(proved)
@@ -104,7 +135,13 @@ describe('a tenant that waits for the platform’s own objects', () => {
 describe('the platform’s own objects', () => {
   it('of a product that is not there keep nobody waiting who needs another', async () => {
     const { row } = await engine.service.create(documentOf('acme'), caller)
-    const role = { ...resourcesOf(tenantOf(row))[0], owner: 'platform', address: addressOf('platform', 'compute', 'cluster-role', 'x'), kind: 'kubernetes/ClusterRole', backend: 'kubernetes' } as Resource
+    const role = {
+      ...resourcesOf(tenantOf(row))[0],
+      owner: 'platform',
+      address: addressOf('platform', 'compute', 'cluster-role', 'x'),
+      kind: 'kubernetes/ClusterRole',
+      backend: 'kubernetes',
+    } as Resource
     const compute: Layer = { ...testLayer, name: 'compute', wanted: () => false, platform: () => [role] }
     const products = createProducts(defaultPlatform().spec, [compute, testLayer])
     products.attach('postgres', engine.memory as never, undefined)
@@ -113,7 +150,11 @@ describe('the platform’s own objects', () => {
     if (lease === undefined) throw new Error('nothing claimed')
     const platformPass = () =>
       runPass({
-        held: { lease, signal: AbortSignal.timeout(5_000), callWindow: () => ({ signal: AbortSignal.timeout(5_000), deadlineMs: Date.now() + 5_000 }) },
+        held: {
+          lease,
+          signal: AbortSignal.timeout(5_000),
+          callWindow: () => ({ signal: AbortSignal.timeout(5_000), deadlineMs: Date.now() + 5_000 }),
+        },
         ledger: createLedger(engine.store),
         products,
         requestId: 'test',

@@ -13,8 +13,14 @@ async function expectWhole(name: string): Promise<void> {
   const tenant = await tenantNamed(engine, name)
   const wanted = resourcesOf(tenant).map((resource) => `${resource.kind} ${resource.externalName}`)
   expect(Object.keys(worldState(engine.memory.world)).toSorted()).toEqual(wanted.toSorted())
-  const known = await engine.store.db.selectFrom('ringfence.inventory').select(['kind', 'external_name', 'backend_id']).where('owner', '=', tenant.uid).execute()
-  const held = engine.memory.world.entries().map(({ kind, externalName, object }) => ({ kind, external_name: externalName, backend_id: String(object.id) }))
+  const known = await engine.store.db
+    .selectFrom('ringfence.inventory')
+    .select(['kind', 'external_name', 'backend_id'])
+    .where('owner', '=', tenant.uid)
+    .execute()
+  const held = engine.memory.world
+    .entries()
+    .map(({ kind, externalName, object }) => ({ kind, external_name: externalName, backend_id: String(object.id) }))
   expect(known.toSorted(byName)).toEqual(held.toSorted(byName))
   const open = await engine.store.db.selectFrom('ringfence.journal').selectAll().where('outcome', 'is', null).execute()
   expect(open).toEqual([])
@@ -91,20 +97,31 @@ describe('a lost answer', () => {
     await acts.create()
     await engine.converge('acme')
     await expectWhole('acme')
-    expect(engine.memory.faults.calls.filter((call) => call.verb === 'create' && call.kind === 'memory/Data')).toHaveLength(1)
+    expect(
+      engine.memory.faults.calls.filter((call) => call.verb === 'create' && call.kind === 'memory/Data'),
+    ).toHaveLength(1)
   })
 })
 
 describe('a step that fails once', () => {
   it.each(resourceKinds())('%s is retried, and the rest goes on', async (kind) => {
     engine = await openEngine()
-    engine.memory.faults.add({ verb: 'create', kind, when: 'before', times: 1, what: new RingfenceError('BackendFault', 'once') })
+    engine.memory.faults.add({
+      verb: 'create',
+      kind,
+      when: 'before',
+      times: 1,
+      what: new RingfenceError('BackendFault', 'once'),
+    })
     await acts.create()
     await engine.allDue()
     await engine.process()
     const row = await findTenant(engine.store.db, 'acme')
     expect(row?.phase).not.toBe('Ready')
-    expect(row?.conditions.find((condition) => condition.type === 'Database')).toMatchObject({ status: 'False', reason: 'BackendFault' })
+    expect(row?.conditions.find((condition) => condition.type === 'Database')).toMatchObject({
+      status: 'False',
+      reason: 'BackendFault',
+    })
     await engine.converge('acme')
     await expectWhole('acme')
   })

@@ -35,7 +35,11 @@ describe('a second pass', () => {
     const tenant = await tenantNamed(engine, 'acme')
     expect(engine.memory.world.get('memory/Fence', 'acme-fence')?.spec).toEqual(resourcesOf(tenant)[1]?.spec)
     expect(engine.memory.world.get('memory/Work', 'acme-work')).toBeDefined()
-    const events = await engine.store.db.selectFrom('ringfence.events').select(['reason', 'message']).where('type', '=', 'drift').execute()
+    const events = await engine.store.db
+      .selectFrom('ringfence.events')
+      .select(['reason', 'message'])
+      .where('type', '=', 'drift')
+      .execute()
     expect(events.map((event) => event.reason).toSorted()).toEqual(['Drift', 'Lost'])
   })
   it('leaves a same-named successor alone, and says whose it is', async () => {
@@ -60,9 +64,15 @@ describe('the sweep', () => {
   it('calls for a pass over exactly the tenants that are not as they should be', async () => {
     await ready('acme')
     await ready('globex')
-    expect(await sweep(engine.store, engine.products, new AbortController().signal)).toEqual({ checked: 2, triggered: [] })
+    expect(await sweep(engine.store, engine.products, new AbortController().signal)).toEqual({
+      checked: 2,
+      triggered: [],
+    })
     engine.memory.world.delete('memory/Fence', 'globex-fence')
-    expect(await sweep(engine.store, engine.products, new AbortController().signal)).toEqual({ checked: 2, triggered: ['globex'] })
+    expect(await sweep(engine.store, engine.products, new AbortController().signal)).toEqual({
+      checked: 2,
+      triggered: ['globex'],
+    })
   })
 })
 
@@ -83,7 +93,9 @@ describe('removal', () => {
   it('does not happen because a store was emptied', async () => {
     await ready('acme')
     const before = worldState(engine.memory.world)
-    await sql`truncate ringfence.tenants, ringfence.name_claims, ringfence.inventory, ringfence.journal, ringfence.credentials cascade`.execute(engine.store.db)
+    await sql`truncate ringfence.tenants, ringfence.name_claims, ringfence.inventory, ringfence.journal, ringfence.credentials cascade`.execute(
+      engine.store.db,
+    )
     await pass()
     expect(worldState(engine.memory.world)).toEqual(before)
   })
@@ -93,13 +105,15 @@ describe('a store restored from an older backup', () => {
   it('deletes and changes nothing of what was made since', async () => {
     await ready('acme')
     const tables = ['tenants', 'name_claims', 'inventory', 'journal', 'credentials', 'work', 'leases'] as const
-    for (const table of tables) await sql.raw(`create table backup_${table} as table ringfence.${table}`).execute(engine.store.db)
+    for (const table of tables)
+      await sql.raw(`create table backup_${table} as table ringfence.${table}`).execute(engine.store.db)
     await ready('newer')
     engine.memory.world.delete('memory/Data', 'acme-data')
     await pass()
     const before = worldState(engine.memory.world)
     await sql.raw(`truncate ${tables.map((table) => `ringfence.${table}`).join(', ')} cascade`).execute(engine.store.db)
-    for (const table of tables) await sql.raw(`insert into ringfence.${table} select * from backup_${table}`).execute(engine.store.db)
+    for (const table of tables)
+      await sql.raw(`insert into ringfence.${table} select * from backup_${table}`).execute(engine.store.db)
     await pass()
     await pass()
     const removed = Object.keys(before).filter((key) => !(key in worldState(engine.memory.world)))
@@ -129,7 +143,9 @@ describe('names', () => {
   it('that another tenant holds are refused before anything is made, and nothing is stored', async () => {
     await ready('acme')
     const clash = documentOf('other', { compute: { namespace: { name: 'ringfence-acme' } } })
-    await expect(engine.service.create(clash, caller)).rejects.toMatchObject({ code: expect.stringMatching(/NameConflict|InvalidDocument/) })
+    await expect(engine.service.create(clash, caller)).rejects.toMatchObject({
+      code: expect.stringMatching(/NameConflict|InvalidDocument/),
+    })
     expect(await findTenant(engine.store.db, 'other')).toBeUndefined()
   })
   it('of two tenants never meet, however alike they are', async () => {
@@ -141,7 +157,11 @@ describe('names', () => {
     const before = await tenantNamed(engine, 'acme')
     await engine.service.apply(documentOf('acme', { slug: 'renamed' }), caller)
     expect((await tenantNamed(engine, 'acme')).names).toEqual(before.names)
-    const warned = await engine.store.db.selectFrom('ringfence.events').select('reason').where('type', '=', 'warning').execute()
+    const warned = await engine.store.db
+      .selectFrom('ringfence.events')
+      .select('reason')
+      .where('type', '=', 'warning')
+      .execute()
     expect(warned).toEqual([{ reason: 'SlugRenamed' }])
   })
 })
@@ -150,7 +170,12 @@ describe('the audit log', () => {
   it('has an intent before and an outcome after every call, chained, and cannot be changed', async () => {
     await ready('acme')
     const tenant = await tenantNamed(engine, 'acme')
-    const rows = await engine.store.db.selectFrom('ringfence.audit').selectAll().where('chain', '=', tenant.uid).orderBy('position').execute()
+    const rows = await engine.store.db
+      .selectFrom('ringfence.audit')
+      .selectAll()
+      .where('chain', '=', tenant.uid)
+      .orderBy('position')
+      .execute()
     const actions = rows.map((row) => (JSON.parse(row.body) as { action: string }).action)
     expect(actions.filter((action) => action === 'resource.create.intent')).toHaveLength(6)
     expect(actions.filter((action) => action === 'resource.create.outcome')).toHaveLength(6)
@@ -158,14 +183,18 @@ describe('the audit log', () => {
       expect(row.position).toBe(index + 1)
       expect(row.previous_hash).toBe(index === 0 ? '0'.repeat(64) : rows[index - 1]?.hash)
     })
-    await expect(sql`update ringfence.audit set body = '{}'`.execute(engine.store.db)).rejects.toMatchObject({ code: '23001' })
+    await expect(sql`update ringfence.audit set body = '{}'`.execute(engine.store.db)).rejects.toMatchObject({
+      code: '23001',
+    })
     await expect(sql`delete from ringfence.audit`.execute(engine.store.db)).rejects.toMatchObject({ code: '23001' })
     await expect(sql`truncate ringfence.audit`.execute(engine.store.db)).rejects.toMatchObject({ code: '23001' })
   })
   it('that cannot be written stops the change', async () => {
     await ready('acme')
     await sql`alter table ringfence.audit add constraint shut check (false) not valid`.execute(engine.store.db)
-    await expect(engine.service.create(documentOf('globex'), caller)).rejects.toMatchObject({ code: 'AuditUnavailable' })
+    await expect(engine.service.create(documentOf('globex'), caller)).rejects.toMatchObject({
+      code: 'AuditUnavailable',
+    })
     expect(await findTenant(engine.store.db, 'globex')).toBeUndefined()
     engine.memory.world.delete('memory/Work', 'acme-work')
     const before = writes()

@@ -32,14 +32,25 @@ describe('two who act at the same moment', () => {
   it('and create tenants of one name with other content: the second is refused, in words', async () => {
     for (let round = 0; round < 5; round++) {
       const name = `other-${round}`
-      expect(await both((service, index) => service.create(documentOf(name, { description: `by ${index}` }), caller))).toEqual(['AlreadyExists', 'done'])
+      expect(
+        await both((service, index) => service.create(documentOf(name, { description: `by ${index}` }), caller)),
+      ).toEqual(['AlreadyExists', 'done'])
     }
   })
   it('and bind one group to two tenants: only one may', async () => {
     for (let round = 0; round < 5; round++) {
       const group = (index: number) => {
         const document = bound(`team-${round}-${index}`)
-        return { ...document, spec: { ...document.spec, access: { ...document.spec.access, roleBindings: [{ ...document.spec.access.roleBindings[0], groups: [`oidc:team-${round}`] }] } } }
+        return {
+          ...document,
+          spec: {
+            ...document.spec,
+            access: {
+              ...document.spec.access,
+              roleBindings: [{ ...document.spec.access.roleBindings[0], groups: [`oidc:team-${round}`] }],
+            },
+          },
+        }
       }
       expect(await both((service, index) => service.create(group(index), caller))).toEqual(['InvalidDocument', 'done'])
     }
@@ -47,7 +58,9 @@ describe('two who act at the same moment', () => {
   it('and remove more than the platform allows at a time: the guard holds', async () => {
     await engine.service.create(documentOf('one'), caller)
     await engine.service.create(documentOf('two'), caller)
-    expect(await both((service, index) => service.remove(index === 0 ? 'one' : 'two', index === 0 ? 'one' : 'two', caller))).toEqual(['Guarded', 'done'])
+    expect(
+      await both((service, index) => service.remove(index === 0 ? 'one' : 'two', index === 0 ? 'one' : 'two', caller)),
+    ).toEqual(['Guarded', 'done'])
     expect((await allTenants(engine.store)).filter((row) => row.deletingAt !== null)).toHaveLength(1)
   })
 })

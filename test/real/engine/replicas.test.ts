@@ -8,7 +8,15 @@ import { createLedger } from '../../../src/store/ledger.ts'
 import { claim, fence, type Lease, leaseTtlMs, release, renew, trigger } from '../../../src/store/leases.ts'
 import { pause, resume } from '../../../src/store/operations.ts'
 import { findTenant } from '../../../src/store/tenants.ts'
-import { caller, documentOf, openEngine, provedFor, resourcesOf, type TestEngine, tenantNamed } from '../../support/engine.ts'
+import {
+  caller,
+  documentOf,
+  openEngine,
+  provedFor,
+  resourcesOf,
+  type TestEngine,
+  tenantNamed,
+} from '../../support/engine.ts'
 
 let engine: TestEngine
 beforeEach(async () => void (engine = await openEngine()))
@@ -17,7 +25,8 @@ afterEach(() => engine.close())
 /** A replica; `kill` cuts it off from the store at once, as a kill -9 would, without giving anything back. */
 function replica(holder: string): { worker: Worker; kill(): void } {
   let dead = false
-  const cut = <T>(work: () => Promise<T>): Promise<T> => (dead ? Promise.reject(new RingfenceError('StoreUnavailable', 'killed')) : work())
+  const cut = <T>(work: () => Promise<T>): Promise<T> =>
+    dead ? Promise.reject(new RingfenceError('StoreUnavailable', 'killed')) : work()
   const store: StoreConnection = {
     db: engine.store.db,
     transact: (work) => cut(() => engine.store.transact(work)),
@@ -51,8 +60,13 @@ describe('two replicas on one store', () => {
   it('share the work, and each tenant has one writer at a time', async () => {
     const [one, two] = [replica('one'), replica('two')]
     for (const name of ['ta', 'tb', 'tc', 'td']) await engine.service.create(documentOf(name), caller)
-    await until(async () => (await Promise.all(['ta', 'tb', 'tc', 'td'].map(phaseOf))).every((phase) => phase === 'Ready'), 30_000)
-    const creates = engine.memory.faults.calls.filter((call) => call.verb === 'create').map((call) => `${call.kind} ${call.externalName}`)
+    await until(
+      async () => (await Promise.all(['ta', 'tb', 'tc', 'td'].map(phaseOf))).every((phase) => phase === 'Ready'),
+      30_000,
+    )
+    const creates = engine.memory.faults.calls
+      .filter((call) => call.verb === 'create')
+      .map((call) => `${call.kind} ${call.externalName}`)
     expect(new Set(creates).size).toBe(creates.length)
     await Promise.all([one.worker.stop(1_000), two.worker.stop(1_000)])
   })
@@ -61,7 +75,10 @@ describe('two replicas on one store', () => {
     const first = replica('first')
     engine.memory.faults.add({ verb: 'create', kind: 'memory/Data', when: 'before', times: 1, what: 'hang' })
     await engine.service.create(documentOf('acme'), caller)
-    await until(async () => engine.memory.faults.calls.some((call) => call.verb === 'create' && call.kind === 'memory/Data'), 10_000)
+    await until(
+      async () => engine.memory.faults.calls.some((call) => call.verb === 'create' && call.kind === 'memory/Data'),
+      10_000,
+    )
     first.kill()
     const second = replica('second')
     await until(async () => (await phaseOf('acme')) === 'Ready', 15_000)
@@ -78,7 +95,11 @@ describe('the lease', () => {
     if (taken === undefined) throw new Error('nothing claimed')
     return taken
   }
-  const expire = () => engine.store.db.updateTable('ringfence.leases').set({ expires_at: new Date(0) }).execute()
+  const expire = () =>
+    engine.store.db
+      .updateTable('ringfence.leases')
+      .set({ expires_at: new Date(0) })
+      .execute()
 
   it('is not given twice while it runs', async () => {
     await lease()
@@ -94,7 +115,9 @@ describe('the lease', () => {
     const tenant = (await engine.service.create(documentOf('acme'), caller)).row
     const [resource] = resourcesOf(await tenantNamed(engine, 'acme'))
     if (resource === undefined) throw new Error('no resource')
-    const entry = { remember: [{ address: resource.address, id: backendId('x'), resource, outputs: {}, adopted: false }] }
+    const entry = {
+      remember: [{ address: resource.address, id: backendId('x'), resource, outputs: {}, adopted: false }],
+    }
     await expect(ledger.write(old, tenant.uid, entry)).rejects.toMatchObject({ code: 'StaleFence' })
     expect((await ledger.read(tenant.uid)).inventory.size).toBe(0)
     if (now !== undefined) await ledger.write(now, tenant.uid, entry)

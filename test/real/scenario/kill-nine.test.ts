@@ -49,8 +49,16 @@ const document = documentOf('nine', { access: { roleBindings: [{ role: 'editor',
 /** Runs the control plane until it kills itself or converges. */
 function run(task: Pick<KillableTask, 'act' | 'kill'>): Promise<'killed' | 'converged'> {
   const whole: KillableTask = { dataDir: join(dir, 'data'), tenant: 'nine', document, ...task }
-  const env = { ...process.env, KILLABLE: JSON.stringify(whole), DATABASE_URL: databaseUrl, KUBECONFIG: cluster.kubeconfigs.engine }
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../support/killable.ts')], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = {
+    ...process.env,
+    KILLABLE: JSON.stringify(whole),
+    DATABASE_URL: databaseUrl,
+    KUBECONFIG: cluster.kubeconfigs.engine,
+  }
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../support/killable.ts')], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
@@ -79,51 +87,63 @@ const inCluster = async (path: string): Promise<readonly { metadata: { name: str
 }
 
 describeOn(['kubernetes', 'postgres18'], 'a control plane killed with -9', () => {
-  it('at every kind of boundary of every driver while building, converges to one tenant, whole', { timeout: 240_000 }, async () => {
-    const kills: { boundary: Boundary; kind: string }[] = [
-      ...Object.values(kinds).flatMap(([kind]) =>
-        (['before-intent', 'after-intent', 'after-call'] as const).map((boundary) => ({ boundary, kind })),
-      ),
-      { boundary: 'after-outcome', kind: kinds.kubernetes[1] },
-      { boundary: 'after-outcome', kind: kinds.postgres[1] },
-      { boundary: 'after-outcome', kind: kinds.credentials[1] },
-    ]
-    const outcomes: string[] = []
-    for (const kill of kills) outcomes.push(`${kill.kind} ${kill.boundary}: ${await run({ act: 'create', kill })}`)
-    expect(await run({ act: 'create' })).toBe('converged')
-    // Most kills must have happened: each is at something that was not there yet.
-    expect(outcomes.filter((outcome) => outcome.endsWith('killed')).length).toBeGreaterThanOrEqual(9)
-    const inventory = await inventoryOf()
-    for (const kind of ['networkpolicies', 'rolebindings']) {
-      const group = kind === 'networkpolicies' ? 'networking.k8s.io' : 'rbac.authorization.k8s.io'
-      const items = await inCluster(`/apis/${group}/v1/namespaces/ringfence-nine/${kind}`)
-      expect(items.map((item) => item.metadata.uid).toSorted()).toEqual(inventory.filter((id) => items.some((item) => item.metadata.uid === id)).toSorted())
-      expect(items.length).toBeGreaterThan(2)
-    }
-    const roles = await admin.query<{ rolname: string }>(`select rolname from pg_roles where rolname like 'nine\\_%' order by 1`)
-    expect(roles.rows.map((row) => row.rolname)).toEqual(['nine_owner', 'nine_user'])
-    expect(await openIntents()).toBe(0)
-  })
+  it(
+    'at every kind of boundary of every driver while building, converges to one tenant, whole',
+    { timeout: 240_000 },
+    async () => {
+      const kills: { boundary: Boundary; kind: string }[] = [
+        ...Object.values(kinds).flatMap(([kind]) =>
+          (['before-intent', 'after-intent', 'after-call'] as const).map((boundary) => ({ boundary, kind })),
+        ),
+        { boundary: 'after-outcome', kind: kinds.kubernetes[1] },
+        { boundary: 'after-outcome', kind: kinds.postgres[1] },
+        { boundary: 'after-outcome', kind: kinds.credentials[1] },
+      ]
+      const outcomes: string[] = []
+      for (const kill of kills) outcomes.push(`${kill.kind} ${kill.boundary}: ${await run({ act: 'create', kill })}`)
+      expect(await run({ act: 'create' })).toBe('converged')
+      // Most kills must have happened: each is at something that was not there yet.
+      expect(outcomes.filter((outcome) => outcome.endsWith('killed')).length).toBeGreaterThanOrEqual(9)
+      const inventory = await inventoryOf()
+      for (const kind of ['networkpolicies', 'rolebindings']) {
+        const group = kind === 'networkpolicies' ? 'networking.k8s.io' : 'rbac.authorization.k8s.io'
+        const items = await inCluster(`/apis/${group}/v1/namespaces/ringfence-nine/${kind}`)
+        expect(items.map((item) => item.metadata.uid).toSorted()).toEqual(
+          inventory.filter((id) => items.some((item) => item.metadata.uid === id)).toSorted(),
+        )
+        expect(items.length).toBeGreaterThan(2)
+      }
+      const roles = await admin.query<{ rolname: string }>(
+        `select rolname from pg_roles where rolname like 'nine\\_%' order by 1`,
+      )
+      expect(roles.rows.map((row) => row.rolname)).toEqual(['nine_owner', 'nine_user'])
+      expect(await openIntents()).toBe(0)
+    },
+  )
 
-  it('at every kind of boundary while removing, leaves nothing of the tenant and nothing of another', { timeout: 240_000 }, async () => {
-    const kills: { boundary: Boundary; kind: string }[] = [
-      // In the order in which they go: what stands on others first.
-      { boundary: 'before-intent', kind: 'postgres/DatabaseGrants' },
-      { boundary: 'after-call', kind: 'postgres/DatabaseGrants' },
-      { boundary: 'after-intent', kind: 'postgres/Role' },
-      { boundary: 'after-call', kind: 'credential/Login' },
-      { boundary: 'after-call', kind: 'postgres/Database' },
-      { boundary: 'after-outcome', kind: 'kubernetes/Namespace' },
-    ]
-    const outcomes: string[] = []
-    for (const kill of kills) outcomes.push(await run({ act: 'remove', kill }))
-    expect(outcomes.filter((outcome) => outcome === 'killed').length).toBeGreaterThanOrEqual(3)
-    expect(await run({ act: 'remove' })).toBe('converged')
-    expect((await admin.query(`select 1 from pg_database where datname = 'nine_db'`)).rowCount).toBe(0)
-    expect((await admin.query(`select 1 from pg_roles where rolname like 'nine\\_%'`)).rowCount).toBe(0)
-    const left = await inCluster('/api/v1/namespaces?labelSelector=ringfence.dev%2Ftenant%3Dnine')
-    expect(left).toEqual([])
-  })
+  it(
+    'at every kind of boundary while removing, leaves nothing of the tenant and nothing of another',
+    { timeout: 240_000 },
+    async () => {
+      const kills: { boundary: Boundary; kind: string }[] = [
+        // In the order in which they go: what stands on others first.
+        { boundary: 'before-intent', kind: 'postgres/DatabaseGrants' },
+        { boundary: 'after-call', kind: 'postgres/DatabaseGrants' },
+        { boundary: 'after-intent', kind: 'postgres/Role' },
+        { boundary: 'after-call', kind: 'credential/Login' },
+        { boundary: 'after-call', kind: 'postgres/Database' },
+        { boundary: 'after-outcome', kind: 'kubernetes/Namespace' },
+      ]
+      const outcomes: string[] = []
+      for (const kill of kills) outcomes.push(await run({ act: 'remove', kill }))
+      expect(outcomes.filter((outcome) => outcome === 'killed').length).toBeGreaterThanOrEqual(3)
+      expect(await run({ act: 'remove' })).toBe('converged')
+      expect((await admin.query(`select 1 from pg_database where datname = 'nine_db'`)).rowCount).toBe(0)
+      expect((await admin.query(`select 1 from pg_roles where rolname like 'nine\\_%'`)).rowCount).toBe(0)
+      const left = await inCluster('/api/v1/namespaces?labelSelector=ringfence.dev%2Ftenant%3Dnine')
+      expect(left).toEqual([])
+    },
+  )
 })
 
 const inventoryOf = async (): Promise<readonly string[]> => {

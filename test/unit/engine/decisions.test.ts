@@ -143,11 +143,28 @@ describe('a proof of everybody calls for a pass over', () => {
   const row = (verified: boolean, isBroken: boolean) => ({
     name: 'acme',
     conditions: [
-      { type: 'Verified', status: verified ? ('True' as const) : ('False' as const), reason: 'r', message: 'm', lastTransitionTime: 't' },
-      { type: 'IsolationBroken', status: isBroken ? ('True' as const) : ('False' as const), reason: 'r', message: 'm', lastTransitionTime: 't' },
+      {
+        type: 'Verified',
+        status: verified ? ('True' as const) : ('False' as const),
+        reason: 'r',
+        message: 'm',
+        lastTransitionTime: 't',
+      },
+      {
+        type: 'IsolationBroken',
+        status: isBroken ? ('True' as const) : ('False' as const),
+        reason: 'r',
+        message: 'm',
+        lastTransitionTime: 't',
+      },
     ],
   })
-  const undecidedIn = (claim: string): Verdict => ({ claim, tenant: 'acme', verdict: 'undecided', because: ['Forbidden'] })
+  const undecidedIn = (claim: string): Verdict => ({
+    claim,
+    tenant: 'acme',
+    verdict: 'undecided',
+    because: ['Forbidden'],
+  })
   it.each<[string, Verdict, boolean, boolean, number]>([
     ['a tenant that is refuted and called whole', refutedBy(), true, false, 1],
     ['no tenant that is known to be broken', refutedBy(), false, true, 0],

@@ -37,9 +37,22 @@ const row = (resource: Resource, id: string, more: Partial<InventoryRow> = {}): 
   ...more,
 })
 const diff = (resource: Resource, state: JsonObject): readonly Drift[] =>
-  jsonEqual(resource.spec, state) ? [] : [{ path: '/value', from: state['value'], to: resource.spec['value'], how: state['fixed'] === true ? 'replace' : 'update' }]
+  jsonEqual(resource.spec, state)
+    ? []
+    : [
+        {
+          path: '/value',
+          from: state['value'],
+          to: resource.spec['value'],
+          how: state['fixed'] === true ? 'replace' : 'update',
+        },
+      ]
 
-const input = (desired: readonly Resource[], observed: readonly (readonly [string, Observation])[], more: Partial<PlanInput> = {}): PlanInput => ({
+const input = (
+  desired: readonly Resource[],
+  observed: readonly (readonly [string, Observation])[],
+  more: Partial<PlanInput> = {},
+): PlanInput => ({
   owner: { name: 'acme', uid: 'u1' },
   desired,
   inventory: new Map(),
@@ -55,11 +68,14 @@ const verbs = (steps: readonly Step[]) => steps.map((step) => `${step.verb} ${st
 describe('what is decided for one desired resource', () => {
   it('creates what is absent, keeps what is right, updates what differs', () => {
     const drawn = plan(
-      input([thing('a'), thing('b'), thing('c')], [
-        ['a', absent],
-        ['b', owned('1')],
-        ['c', owned('2', { value: 2 })],
-      ]),
+      input(
+        [thing('a'), thing('b'), thing('c')],
+        [
+          ['a', absent],
+          ['b', owned('1')],
+          ['c', owned('2', { value: 2 })],
+        ],
+      ),
     )
     expect(verbs(drawn.steps)).toEqual(['create a', 'none b', 'update c'])
     expect(drawn.blocked).toEqual([])
@@ -73,7 +89,9 @@ describe('what is decided for one desired resource', () => {
     const a = thing('a')
     const drifted = plan(input([a], [['a', owned('1', { value: 9 })]], { inventory: inventory(row(a, '1')) }))
     expect(drifted.steps[0]).toMatchObject({ verb: 'update', why: 'drift' })
-    const changed = plan(input([thing('a', { spec: { value: 2 } })], [['a', owned('1')]], { inventory: inventory(row(a, '1')) }))
+    const changed = plan(
+      input([thing('a', { spec: { value: 2 } })], [['a', owned('1')]], { inventory: inventory(row(a, '1')) }),
+    )
     expect(changed.steps[0]).toMatchObject({ verb: 'update', why: 'spec' })
   })
   it('never touches a foreign object, unless the document adopts it', () => {
@@ -103,13 +121,30 @@ describe('the order of building', () => {
   const fence = thing('fence')
   const body = thing('body', { needs: [at('fence')] })
   it('puts fences first, whatever order they are stated in', () => {
-    const drawn = plan(input([body, fence], [['fence', absent], ['body', absent]]))
+    const drawn = plan(
+      input(
+        [body, fence],
+        [
+          ['fence', absent],
+          ['body', absent],
+        ],
+      ),
+    )
     expect(verbs(drawn.steps)).toEqual(['create fence', 'create body'])
     expect(drawn.steps[1]?.after).toEqual([at('fence')])
   })
   it('does not build on ground that cannot be read, but keeps what stands there', () => {
     const third = thing('third', { needs: [at('fence')], spec: { value: 3 } })
-    const drawn = plan(input([fence, body, third], [['fence', unreadable], ['body', absent], ['third', owned('3', { value: 1 })]]))
+    const drawn = plan(
+      input(
+        [fence, body, third],
+        [
+          ['fence', unreadable],
+          ['body', absent],
+          ['third', owned('3', { value: 1 })],
+        ],
+      ),
+    )
     expect(verbs(drawn.steps)).toEqual(['update third'])
     expect(drawn.blocked.map((block) => [block.address, block.code])).toEqual([
       [at('fence'), 'Forbidden'],
@@ -118,17 +153,44 @@ describe('the order of building', () => {
   })
   it('lets an output that is not there yet delay only what uses it', () => {
     const user = thing('user', { spec: { value: output(at('fence'), 'host') } })
-    const drawn = plan(input([fence, user, thing('other')], [['fence', absent], ['user', absent], ['other', absent]]))
+    const drawn = plan(
+      input(
+        [fence, user, thing('other')],
+        [
+          ['fence', absent],
+          ['user', absent],
+          ['other', absent],
+        ],
+      ),
+    )
     expect(drawn.steps.find((step) => step.address === at('user'))?.after).toEqual([at('fence')])
     expect(drawn.steps.find((step) => step.address === at('other'))?.after).toEqual([])
-    const kept = plan(input([fence, user], [['fence', unreadable], ['user', owned('1')]]))
+    const kept = plan(
+      input(
+        [fence, user],
+        [
+          ['fence', unreadable],
+          ['user', owned('1')],
+        ],
+      ),
+    )
     expect(kept.blocked.map((block) => block.address)).toContain(at('user'))
     expect(kept.steps.filter((step) => step.verb !== 'none')).toEqual([])
   })
   it('refuses needs that run in a circle', () => {
     const a = thing('a', { needs: [at('b')] })
     const b = thing('b', { needs: [at('a')] })
-    expect(() => plan(input([a, b], [['a', absent], ['b', absent]]))).toThrow(expect.objectContaining({ code: 'Internal' }))
+    expect(() =>
+      plan(
+        input(
+          [a, b],
+          [
+            ['a', absent],
+            ['b', absent],
+          ],
+        ),
+      ),
+    ).toThrow(expect.objectContaining({ code: 'Internal' }))
   })
 })
 
@@ -136,26 +198,54 @@ describe('what is dropped', () => {
   const keep = thing('keep')
   const old = thing('old')
   it('prunes what the document no longer asks for, after all changes', () => {
-    const drawn = plan(input([keep], [['keep', absent], ['old', owned('1')]], { inventory: inventory(row(old, '1')) }))
+    const drawn = plan(
+      input(
+        [keep],
+        [
+          ['keep', absent],
+          ['old', owned('1')],
+        ],
+        { inventory: inventory(row(old, '1')) },
+      ),
+    )
     expect(verbs(drawn.steps)).toEqual(['create keep', 'delete old'])
     expect(drawn.steps[1]).toMatchObject({ destructive: true, after: [at('keep')], why: 'dropped' })
   })
   it('prunes nothing while a part cannot be read', () => {
-    const drawn = plan(input([keep], [['keep', unreadable], ['old', owned('1')]], { inventory: inventory(row(old, '1')) }))
+    const drawn = plan(
+      input(
+        [keep],
+        [
+          ['keep', unreadable],
+          ['old', owned('1')],
+        ],
+        { inventory: inventory(row(old, '1')) },
+      ),
+    )
     expect(drawn.steps).toEqual([])
     expect(drawn.blocked.map((block) => block.address)).toEqual([at('keep'), at('old')])
   })
   it('forgets a row whose object is gone or another’s, and touches neither', () => {
     const drawn = plan(
-      input([keep], [['keep', owned('1')], ['old', absent], ['lost', { status: 'foreign', id: backendId('9'), state: {} }]], {
-        inventory: inventory(row(old, '2'), row(thing('lost'), '3')),
-      }),
+      input(
+        [keep],
+        [
+          ['keep', owned('1')],
+          ['old', absent],
+          ['lost', { status: 'foreign', id: backendId('9'), state: {} }],
+        ],
+        {
+          inventory: inventory(row(old, '2'), row(thing('lost'), '3')),
+        },
+      ),
     )
     expect(drawn.forget).toEqual([at('old'), at('lost')])
     expect(drawn.steps.filter((step) => step.verb !== 'none')).toEqual([])
   })
   it('refuses to prune everything because nothing is desired', () => {
-    expect(() => plan(input([], [['old', owned('1')]], { inventory: inventory(row(old, '1')) }))).toThrow(expect.objectContaining({ code: 'Guarded' }))
+    expect(() => plan(input([], [['old', owned('1')]], { inventory: inventory(row(old, '1')) }))).toThrow(
+      expect.objectContaining({ code: 'Guarded' }),
+    )
   })
 })
 
@@ -165,7 +255,12 @@ describe('the order of removal', () => {
   const work = thing('work', { needs: [at('fence')], within: at('space') })
   const login = thing('login', { needs: [at('fence')] })
   const all = inventory(row(space, '1'), row(fence, '2'), row(work, '3'), row(login, '4'))
-  const present = [['space', owned('1')], ['fence', owned('2')], ['work', owned('3')], ['login', owned('4')]] as const
+  const present = [
+    ['space', owned('1')],
+    ['fence', owned('2')],
+    ['work', owned('3')],
+    ['login', owned('4')],
+  ] as const
   it('removes what stands on a fence first; the fence goes with its container at the very end', () => {
     const drawn = plan(input([], present, { inventory: all, removing: true }))
     expect(verbs(drawn.steps).toSorted()).toEqual(['delete login', 'delete space', 'delete work'])
@@ -173,14 +268,23 @@ describe('the order of removal', () => {
     expect(last?.after.toSorted()).toEqual([at('login'), at('work')])
   })
   it('keeps the container while something in front of it cannot be read', () => {
-    const drawn = plan(input([], [present[0], present[1], ['work', unreadable], present[3]], { inventory: all, removing: true }))
+    const drawn = plan(
+      input([], [present[0], present[1], ['work', unreadable], present[3]], { inventory: all, removing: true }),
+    )
     expect(verbs(drawn.steps)).toEqual(['delete login'])
     expect(drawn.blocked.map((block) => block.address).toSorted()).toEqual([at('space'), at('work')])
   })
   it('leaves what is retained, and releases what was adopted', () => {
     const data = thing('data', { onRemove: 'retain' })
     const drawn = plan(
-      input([], [['data', owned('1')], ['space', owned('2')]], { inventory: inventory(row(data, '1'), row(space, '2', { adopted: true })), removing: true }),
+      input(
+        [],
+        [
+          ['data', owned('1')],
+          ['space', owned('2')],
+        ],
+        { inventory: inventory(row(data, '1'), row(space, '2', { adopted: true })), removing: true },
+      ),
     )
     expect(verbs(drawn.steps)).toEqual(['release space'])
     expect(drawn.retained.map((one) => one.address)).toEqual([at('data')])
@@ -189,7 +293,10 @@ describe('the order of removal', () => {
 
 describe('credentials', () => {
   const source = thing('source', { secrets: [{ name: 'password', role: 'source' }] })
-  const login = thing('login', { needs: [at('source')], secrets: [{ name: 'password', role: 'verifier', source: at('source') }] })
+  const login = thing('login', {
+    needs: [at('source')],
+    secrets: [{ name: 'password', role: 'verifier', source: at('source') }],
+  })
   const settled = {
     source: at('source'),
     slot: 'password',
@@ -198,11 +305,22 @@ describe('credentials', () => {
     sourceFingerprint: 's3',
     verifiers: { [at('login')]: 'v3' },
   }
-  const holding = (id: string, fingerprint: string | undefined) => owned(id, { value: 1 }, { credentials: { password: fingerprint } })
-  const rotated = (steps: readonly Step[]) => steps.filter((step) => step.rotations.length > 0).map((step) => step.address)
+  const holding = (id: string, fingerprint: string | undefined) =>
+    owned(id, { value: 1 }, { credentials: { password: fingerprint } })
+  const rotated = (steps: readonly Step[]) =>
+    steps.filter((step) => step.rotations.length > 0).map((step) => step.address)
 
   it('are left alone while both ends hold what is remembered', () => {
-    const drawn = plan(input([source, login], [['source', holding('1', 's3')], ['login', holding('2', 'v3')]], { credentials: [settled] }))
+    const drawn = plan(
+      input(
+        [source, login],
+        [
+          ['source', holding('1', 's3')],
+          ['login', holding('2', 'v3')],
+        ],
+        { credentials: [settled] },
+      ),
+    )
     expect(rotated(drawn.steps)).toEqual([])
   })
   it.each([
@@ -213,7 +331,16 @@ describe('credentials', () => {
     ['lost their source', [settled], absent, holding('2', 'v3')],
     ['lost their verifier', [settled], holding('1', 's3'), absent],
   ])('are made anew at both ends, the source first, when they %s', (_what, rows, atSource, atLogin) => {
-    const drawn = plan(input([login, source], [['source', atSource], ['login', atLogin]], { credentials: rows }))
+    const drawn = plan(
+      input(
+        [login, source],
+        [
+          ['source', atSource],
+          ['login', atLogin],
+        ],
+        { credentials: rows },
+      ),
+    )
     expect(rotated(drawn.steps)).toEqual([at('source'), at('login')])
     expect(drawn.steps[1]?.after).toEqual([at('source')])
   })
@@ -222,11 +349,29 @@ describe('credentials', () => {
     ['is on its way out', { status: 'deleting', id: backendId('2'), heldBy: [] } as const],
   ])('are not replaced at the source pass after pass while the other end %s', (_what, atLogin) => {
     const pending = { ...settled, state: 'pending' as const, verifiers: {} }
-    const drawn = plan(input([source, login], [['source', holding('1', 's3')], ['login', atLogin]], { credentials: [pending] }))
+    const drawn = plan(
+      input(
+        [source, login],
+        [
+          ['source', holding('1', 's3')],
+          ['login', atLogin],
+        ],
+        { credentials: [pending] },
+      ),
+    )
     expect(rotated(drawn.steps)).toEqual([])
     expect(drawn.blocked.map((block) => block.address)).toEqual([at('login')])
     // Once the name is free, both ends get a new one.
-    const after = plan(input([source, login], [['source', holding('1', 's3')], ['login', absent]], { credentials: [pending] }))
+    const after = plan(
+      input(
+        [source, login],
+        [
+          ['source', holding('1', 's3')],
+          ['login', absent],
+        ],
+        { credentials: [pending] },
+      ),
+    )
     expect(rotated(after.steps)).toEqual([at('source'), at('login')])
   })
   it('that nobody has to be told of are settled by their source alone', () => {
@@ -236,7 +381,16 @@ describe('credentials', () => {
     expect(rotated(drawn('other').steps)).toEqual([at('source')])
   })
   it('are not rotated while one end cannot be read', () => {
-    const drawn = plan(input([source, login], [['source', unreadable], ['login', holding('2', 'other')]], { credentials: [settled] }))
+    const drawn = plan(
+      input(
+        [source, login],
+        [
+          ['source', unreadable],
+          ['login', holding('2', 'other')],
+        ],
+        { credentials: [settled] },
+      ),
+    )
     expect(rotated(drawn.steps)).toEqual([])
   })
 })

@@ -150,13 +150,16 @@ describe('labels and annotations', () => {
   })
   it('come back as they were when an adopted namespace is released', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.constantFrom('tag', 'theirs', 'team'), fc.oneof(fc.constant('a'), fc.string())), (labels) => {
-        const present = { labels: { ...labels }, annotations: {} }
-        const released = releasedMarks(adoptedMarks('Namespace', spec, present))
-        expect({ ...released.labels }).toEqual({ ...labels })
-        expect(released.annotations).toEqual({})
-        expect(marksOf(spec).labels).toMatchObject({ tag: 'a' })
-      }),
+      fc.property(
+        fc.dictionary(fc.constantFrom('tag', 'theirs', 'team'), fc.oneof(fc.constant('a'), fc.string())),
+        (labels) => {
+          const present = { labels: { ...labels }, annotations: {} }
+          const released = releasedMarks(adoptedMarks('Namespace', spec, present))
+          expect({ ...released.labels }).toEqual({ ...labels })
+          expect(released.annotations).toEqual({})
+          expect(marksOf(spec).labels).toMatchObject({ tag: 'a' })
+        },
+      ),
     )
   })
 })

@@ -14,7 +14,12 @@ const world = (fences: readonly FenceState[]): World => ({
   fences,
 })
 const policy: FenceState = { kind: 'kubernetes/ValidatingAdmissionPolicy', name: 'ringfence-pods', status: 'stands' }
-const quotaOf = (tenant: string): FenceState => ({ tenant, kind: 'kubernetes/ResourceQuota', name: `${tenant}/ringfence`, status: 'stands' })
+const quotaOf = (tenant: string): FenceState => ({
+  tenant,
+  kind: 'kubernetes/ResourceQuota',
+  name: `${tenant}/ringfence`,
+  status: 'stands',
+})
 const judge = (fences: readonly FenceState[]) => prove(world(fences), { logics: [fencesLogic] }).verdicts
 
 describe('fences', () => {
