@@ -11,7 +11,8 @@ import { collectionPath, drivenKinds, secretKind } from '../src/drivers/kubernet
 import type { ClusterAccess, PostgresAccess } from '../src/model/backends.ts'
 import { makeMaterial } from '../src/engine/material.ts'
 import { type Address, type Outputs, type Resource, resolveOutputs } from '../src/model/resource.ts'
-import { plan, type Step } from '../src/planner/plan.ts'
+import { plan } from '../src/planner/plan.ts'
+import type { Step } from '../src/planner/step.ts'
 import { clientConfig } from './servers.ts'
 
 /** What one connection does from being lent to being given back. */
@@ -139,7 +140,7 @@ function recording(connections: Connections): { readonly recorder: Connections; 
             note('COMMIT')
             return result
           },
-        }) as never
+        })
       }
       return (
         inside === undefined ? connections.run(what, limits, go) : connections.inside(inside, what, limits, go)
@@ -178,7 +179,7 @@ export function openReplayer(cluster: ClusterAccess, access: PostgresAccess): Re
         await client.query(text, values === undefined ? undefined : [...values])
     } finally {
       if (inside === undefined) (client as pg.PoolClient).release()
-      else await (client as pg.Client).end()
+      else await client.end()
     }
   }
   const post = async ({ path, body }: Work['posts'][number]) => {
@@ -194,7 +195,7 @@ export function openReplayer(cluster: ClusterAccess, access: PostgresAccess): Re
       for (const work of named) {
         const ground = work.after.map((address) => done.get(address))
         const make = async () => {
-          await Promise.all(ground)
+          for (const before of ground) await before
           for (const one of work.posts) await post(one)
           for (const one of work.turns) await (one.inside === undefined ? turn(one) : enter(() => turn(one)))
         }

@@ -55,7 +55,7 @@ function served(manifest: KubeObject): readonly KubeObject[] {
 
 /** One file, as a repository would hold it. */
 function manifestsOf(resources: readonly Resource[], more: readonly KubeObject[] = []): string {
-  const own = resources.flatMap(({ kind, spec }) => {
+  const own = resources.flatMap(({ kind, spec }): KubeObject[] => {
     if (!kind.startsWith('kubernetes/') || kind === 'kubernetes/Workloads') return []
     const resolved = resolveOutputs(spec, () => endpoint)
     if ('missing' in resolved) throw new Error(`${kind} waits for an output`)

@@ -9,7 +9,6 @@ import { ask } from '../src/embedded/kubernetes/request.ts'
 import { sweep } from '../src/engine/sweep.ts'
 import type { Products } from '../src/engine/products.ts'
 import { jsonEqual, type JsonObject } from '../src/model/json.ts'
-import type { Resource } from '../src/model/resource.ts'
 import type { Phase } from '../src/model/status.ts'
 import { connectStore, type StoreConnection } from '../src/store/connection.ts'
 import { readOwners } from '../src/store/ledger.ts'
@@ -176,7 +175,7 @@ async function comparing(store: StoreConnection, products: Products, runs: numbe
   })
   const limits = { signal: AbortSignal.timeout(60_000), deadlineMs: Date.now() + 60_000, key: '', fresh: false }
   const look = async ({ resource, driver, id }: (typeof known)[number]): Promise<JsonObject> => {
-    const seen = await driver.observe(resource as Resource, { ...limits, knownId: id })
+    const seen = await driver.observe(resource, { ...limits, knownId: id })
     if (seen.status !== 'owned') throw new Error(`${resource.address} is ${seen.status}`)
     return seen.state
   }

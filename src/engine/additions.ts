@@ -3,7 +3,7 @@
  * Which of them may be removed is decided here, purely; an adopted namespace keeps what its owner put there.
  */
 import type { Culprit, Verdict } from '../model/verdict.ts'
-import type { InventoryRow } from '../planner/plan.ts'
+import type { InventoryRow } from '../planner/step.ts'
 
 /** Kinds that open a fence by being added. Deleting a workload or data is never our answer. */
 const openers: ReadonlySet<string> = new Set(['NetworkPolicy', 'RoleBinding'])

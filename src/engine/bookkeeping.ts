@@ -7,7 +7,7 @@ import type { Material, Owned } from '../model/driver.ts'
 import { type ErrorCode, RingfenceError } from '../model/errors.ts'
 import { type Address, layerOf } from '../model/resource.ts'
 import type { CredentialRow } from '../planner/credentials.ts'
-import type { InventoryRow, Step } from '../planner/plan.ts'
+import type { InventoryRow, Step } from '../planner/step.ts'
 import type { EventFact, Intent, LedgerEntry } from '../store/ledger.ts'
 import { intentFact, outcomeFact, progressOf } from './record.ts'
 

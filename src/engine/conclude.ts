@@ -2,13 +2,14 @@
  * The one exit of a tenant's pass: where the tenant stands, what is told and recorded, and when it is looked at again;
  * or its end, when nothing of it is left.
  */
+import type { AuditFact } from '../audit/entry.ts'
 import { RingfenceError } from '../model/errors.ts'
 import { appendAudit } from '../store/audit-log.ts'
 import { fence, release } from '../store/leases.ts'
 import { appendEvents, type EventFact } from '../store/ledger.ts'
 import { markGone, type NameClaim, tenantOf, type TenantRow, writeStatus } from '../store/tenants.ts'
-import { isChange } from '../planner/plan.ts'
-import { standing } from './conditions.ts'
+import { isChange } from '../planner/step.ts'
+import { standing, type Standing } from './conditions.ts'
 import type { HeldLease } from './held-lease.ts'
 import type { PassResult } from './pass.ts'
 import { engineActor } from './record.ts'
@@ -30,21 +31,7 @@ export async function conclude(
   )
   const now = new Date()
   const removing = row.deletingAt !== null
-  const after = standing(
-    { phase: row.phase, conditions: row.conditions },
-    {
-      layers: result.layers,
-      problems: result.problems,
-      blocked: result.plan?.blocked ?? [],
-      results: result.results,
-      verdicts: result.verdicts,
-      rendered: context.products.context.facts.kubernetes?.medium === 'manifests',
-      removing,
-      ...(result.fault === undefined ? {} : { fault: result.fault }),
-    },
-    now.toISOString(),
-    new Date(now.getTime() + waitMs).toISOString(),
-  )
+  const after = standingAfter(context, row, result, now, waitMs)
   // What is not proved is looked at again and again; the same finding is told and recorded once.
   const repeated =
     refuted &&
@@ -69,19 +56,7 @@ export async function conclude(
       })
       await appendEvents(tx, events)
       if (result.verdicts !== undefined && !repeated) {
-        await appendAudit(tx, [
-          {
-            chain: row.uid,
-            actor: engineActor,
-            action: 'proof',
-            object: `tenant/${row.name}`,
-            decision: 'found',
-            severity: refuted ? 'warning' : 'info',
-            classification: 'internal',
-            requestId: `generation-${row.generation}`,
-            details: proofOf(result.verdicts, now),
-          },
-        ])
+        await appendAudit(tx, [proofFact(row, refuted, proofOf(result.verdicts, now))])
       }
     })
   }
@@ -91,6 +66,39 @@ export async function conclude(
     failed: refuted || troubles.some((trouble) => trouble.code !== 'Waiting'),
   })
 }
+
+function standingAfter(
+  context: WorkerOptions,
+  row: TenantRow,
+  result: PassResult,
+  now: Date,
+  waitMs: number,
+): Standing {
+  const found = {
+    layers: result.layers,
+    problems: result.problems,
+    blocked: result.plan?.blocked ?? [],
+    results: result.results,
+    verdicts: result.verdicts,
+    rendered: context.products.context.facts.kubernetes?.medium === 'manifests',
+    removing: row.deletingAt !== null,
+    ...(result.fault === undefined ? {} : { fault: result.fault }),
+  }
+  const retryAt = new Date(now.getTime() + waitMs).toISOString()
+  return standing({ phase: row.phase, conditions: row.conditions }, found, now.toISOString(), retryAt)
+}
+
+const proofFact = (row: TenantRow, refuted: boolean, details: AuditFact['details']): AuditFact => ({
+  chain: row.uid,
+  actor: engineActor,
+  action: 'proof',
+  object: `tenant/${row.name}`,
+  decision: 'found',
+  severity: refuted ? 'warning' : 'info',
+  classification: 'internal',
+  requestId: `generation-${row.generation}`,
+  details,
+})
 
 /**
  * A tenant that waits for the platform's own objects. While these settle it only waits; where something is in their way

@@ -3,7 +3,7 @@ import type { RingfenceError } from '../model/errors.ts'
 import { layerOf } from '../model/resource.ts'
 import type { Condition, Phase } from '../model/status.ts'
 import type { Verdict } from '../model/verdict.ts'
-import type { Block } from '../planner/plan.ts'
+import type { Block } from '../planner/step.ts'
 import type { StepResult } from './execute.ts'
 
 export interface Findings {

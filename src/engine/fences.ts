@@ -3,7 +3,7 @@ import { toRingfenceError } from '../model/errors.ts'
 import { type Address, type BackendId, type Outputs, type Resource, resolveOutputs } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 import type { FenceState, World } from '../model/world.ts'
-import type { Plan } from '../planner/plan.ts'
+import type { Plan } from '../planner/step.ts'
 import type { Products } from './products.ts'
 
 /** Kinds that keep tenants apart. Accounts, bindings and data are judged by what they allow, not by their shape. */

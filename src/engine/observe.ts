@@ -6,7 +6,7 @@ import type { Driver, Observation } from '../model/driver.ts'
 import { toRingfenceError } from '../model/errors.ts'
 import type { Address, Outputs, Resource } from '../model/resource.ts'
 import { resolveOutputs } from '../model/resource.ts'
-import type { InventoryRow } from '../planner/plan.ts'
+import type { InventoryRow } from '../planner/step.ts'
 import type { OpenIntent, OwnerState } from '../store/ledger.ts'
 import type { HeldLease } from './held-lease.ts'
 

@@ -7,11 +7,12 @@ import type { Layer } from '../model/layer.ts'
 import { layerOf, type Resource } from '../model/resource.ts'
 import type { Tenant } from '../model/tenant.ts'
 import type { Verdict } from '../model/verdict.ts'
-import { type Block, isChange, plan, type Plan } from '../planner/plan.ts'
-import type { AuditFact } from '../audit/entry.ts'
+import { plan } from '../planner/plan.ts'
+import { type Block, isChange, type Plan } from '../planner/step.ts'
 import type { Ledger, OwnerState } from '../store/ledger.ts'
 import type { TenantRow } from '../store/tenants.ts'
 import { removableAdditions } from './additions.ts'
+import { removeAddition } from './remove-addition.ts'
 import { type Execution, execute, type StepResult } from './execute.ts'
 import type { HeldLease } from './held-lease.ts'
 import { type Observed, observeAll, observerOf } from './observe.ts'
@@ -252,52 +253,13 @@ async function removeAdditions(input: PassInput, state: State): Promise<void> {
   const { subject, products } = input
   const { kubernetes } = products
   if (subject === 'platform' || state.verdicts === undefined || kubernetes === undefined) return
-  const inventory = (await input.ledger.read(subject.tenant.uid)).inventory
-  const culprits = removableAdditions(
-    state.verdicts,
-    [subject.tenant.names.namespace],
-    inventory.values(),
-    products.context.platform.enforcement,
-  )
+  const { tenant } = subject
+  const { inventory } = await input.ledger.read(tenant.uid)
+  const { enforcement } = products.context.platform
+  const culprits = removableAdditions(state.verdicts, [tenant.names.namespace], inventory.values(), enforcement)
   if (culprits.length === 0) return
-  for (const culprit of culprits) {
-    const name = `${culprit.kind} ${culprit.namespace ?? ''}/${culprit.name}`
-    const fact = (action: string, decision: AuditFact['decision'], details: AuditFact['details']): AuditFact => ({
-      chain: subject.tenant.uid,
-      actor: engineActor,
-      action,
-      object: name,
-      decision,
-      severity: 'warning',
-      classification: 'confidential',
-      requestId: input.requestId,
-      details,
-    })
-    await input.ledger.write(input.held.lease, subject.tenant.uid, {
-      audit: [fact('addition.remove.intent', 'intended', { uid: culprit.uid ?? '' })],
-      events: [
-        {
-          tenant: subject.tenant.name,
-          type: 'drift',
-          reason: 'IsolationBroken',
-          message: `${name} opens the fence and is not ours`,
-        },
-      ],
-    })
-    const removed = await kubernetes.removeAddition(culprit, input.held.callWindow().signal)
-    await input.ledger.write(input.held.lease, subject.tenant.uid, {
-      audit: [fact('addition.remove.outcome', 'done', { object: JSON.stringify(removed) })],
-      events: [
-        {
-          tenant: subject.tenant.name,
-          type: 'step',
-          reason: 'Removed',
-          message: `${name} removed; it is kept whole in the audit log`,
-        },
-      ],
-    })
-  }
-  state.verdicts = await input.verdictsOn(subject.tenant.name)
+  for (const culprit of culprits) await removeAddition(kubernetes, culprit, { ...input, tenant })
+  state.verdicts = await input.verdictsOn(tenant.name)
 }
 
 function known(state: State): { stored: OwnerState; observed: Observed } {

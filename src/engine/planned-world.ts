@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '../model/json.ts'
 import { resolveOutputs } from '../model/resource.ts'
 import type { KubeObject, TenantBoundary, Unreadable, World } from '../model/world.ts'
 import { plannedFences } from './fences.ts'
-import { isChange, type Plan, type Step } from '../planner/plan.ts'
+import { isChange, type Plan, type Step } from '../planner/step.ts'
 
 /** Lays one product's steps over its part of the world. */
 export type Foretell = (world: World, steps: readonly Step[], boundary: TenantBoundary) => World

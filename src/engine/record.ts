@@ -2,7 +2,7 @@
 import type { AuditFact, Classification } from '../audit/entry.ts'
 import type { RingfenceError } from '../model/errors.ts'
 import { layerOf } from '../model/resource.ts'
-import type { Step } from '../planner/plan.ts'
+import type { Step } from '../planner/step.ts'
 import type { EventFact } from '../store/ledger.ts'
 
 export const engineActor = 'system:engine'

@@ -57,13 +57,45 @@ function gathered(work: () => void, delayMs: number, everyMs: number): { ask(): 
   }
 }
 
+type Guarded = (what: string, work: () => Promise<void>) => Promise<void>
+
+/** Proves everybody soon after a change that may concern all, and calls for passes where the answer is another now. */
+function proofOfEverybody(
+  options: RuntimeOptions,
+  guarded: Guarded,
+  stopped: AbortSignal,
+): { ask(): void; stop(): void } {
+  const { store } = options
+  let timer: NodeJS.Timeout | undefined
+  const soon = (delayMs: number) => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      void run()
+    }, delayMs)
+  }
+  const run = () =>
+    guarded('the proof of all tenants', async () => {
+      try {
+        const signal = AbortSignal.timeout(60_000)
+        const world = await options.worlds.read({ fresh: false, signal, inside: new Set() })
+        const off = contradicted(options.prove(world).verdicts, await allTenants(store))
+        const keys = off.map((row) => row.uid)
+        await store.run((db) => trigger(db, keys, 'change'))
+      } catch (error) {
+        // The change is still not judged: it is not forgotten.
+        if (!stopped.aborted) soon(proofAgainMs)
+        throw error
+      }
+    })
+  return { ask: () => soon(proofDelayMs), stop: () => clearTimeout(timer) }
+}
+
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { store, log } = options
   const stopping = new AbortController()
   const worker = startWorker(options)
   options.notifications.on('ringfence_work', () => worker.wake())
   const watches: Promise<void>[] = []
-  let proofTimer: NodeJS.Timeout | undefined
 
   const guarded = async (what: string, work: () => Promise<void>) => {
     try {
@@ -72,35 +104,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       if (!stopping.signal.aborted) log('warn', `${what} failed: ${toRingfenceError(error).message}`)
     }
   }
-  const proveAll = () =>
-    guarded('the proof of all tenants', async () => {
-      try {
-        const world = await options.worlds.read({
-          fresh: false,
-          signal: AbortSignal.timeout(60_000),
-          inside: new Set(),
-        })
-        const off = contradicted(options.prove(world).verdicts, await allTenants(store))
-        await store.run((db) =>
-          trigger(
-            db,
-            off.map((row) => row.uid),
-            'change',
-          ),
-        )
-      } catch (error) {
-        // The change is still not judged: it is not forgotten.
-        if (!stopping.signal.aborted) proveSoon(proofAgainMs)
-        throw error
-      }
-    })
-  const proveSoon = (delayMs: number) => {
-    proofTimer ??= setTimeout(() => {
-      proofTimer = undefined
-      void proveAll()
-    }, delayMs)
-  }
-  const onGlobalChange = () => proveSoon(proofDelayMs)
+  const everybody = proofOfEverybody(options, guarded, stopping.signal)
+  const onGlobalChange = () => everybody.ask()
   // Kinds are listed one by one and a broken connection breaks many watches: one sweep answers for all of them.
   const missed = gathered(() => void resync(), missedDelayMs, missedEveryMs)
   const resync = () =>
@@ -149,7 +154,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     async stop(graceMs = 5_000) {
       for (const timer of timers) clearInterval(timer)
-      clearTimeout(proofTimer)
+      everybody.stop()
       missed.stop()
       await worker.stop(graceMs)
       stopping.abort()

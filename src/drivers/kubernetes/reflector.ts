@@ -55,12 +55,17 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
     signal.addEventListener('abort', done, { once: true })
   })
 
+/** Doubles with every failure in a row, with half of it left to chance. */
+const backedOff = (
+  backoff: { readonly first: number; readonly last: number },
+  failures: number,
+  random: number,
+): number => Math.min(backoff.last, backoff.first * 2 ** Math.min(failures, 20)) * (0.5 + random / 2)
+
 export function createReflector(options: ReflectorOptions): Reflector {
-  const { kind, onChange } = options
+  const { kind, onChange, random = Math.random, backoffMs: backoff = { first: 200, last: 30_000 } } = options
   const store = createObjectStore(options.keep ?? pruned, options.now ?? Date.now)
   const echoes = createEchoes(onChange)
-  const random = options.random ?? Math.random
-  const backoff = options.backoffMs ?? { first: 200, last: 30_000 }
   let synced = false
   let connected = false
   let resumeFrom: string | undefined
@@ -103,22 +108,25 @@ export function createReflector(options: ReflectorOptions): Reflector {
       failures = lived ? 0 : failures + 1
       // The server did not come back at once: nobody is taken for fenced by one that cannot be asked.
       if (failures === secondFailure && error && !forgotten(error)) onChange('resync')
-      if (error) {
-        failure = error
-        if (forgotten(error)) resumeFrom = undefined
-      }
-      const waitMs =
-        lived && !error ? 0 : Math.min(backoff.last, backoff.first * 2 ** Math.min(failures, 20)) * (0.5 + random() / 2)
+      failure = error ?? failure
+      if (error && forgotten(error)) resumeFrom = undefined
+      const waitMs = lived && !error ? 0 : backedOff(backoff, failures, random())
       await pause(Math.max(waitMs, error?.facts.retryAfterMs ?? 0), signal)
     }
     synced = false
   }
 
-  function saw(externalName: string, live: JsonObject): void {
+  const saw = (externalName: string, live: JsonObject): void => {
     store.trust(externalName)
     if (synced) store.put(typed(kind, live))
   }
-
+  const writing: Reflector['writing'] = (externalName) => {
+    const ended = echoes.begin(externalName)
+    return (live) => {
+      if (live !== undefined) saw(externalName, live)
+      ended(live)
+    }
+  }
   return {
     kind,
     run,
@@ -127,13 +135,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     objects: () => store.all(),
     get: (externalName) => (synced && connected ? store.get(externalName) : undefined),
     saw,
-    writing(externalName) {
-      const ended = echoes.begin(externalName)
-      return (live) => {
-        if (live !== undefined) saw(externalName, live)
-        ended(live)
-      }
-    },
+    writing,
     doubt: (externalName) => store.doubt(externalName),
   }
 }

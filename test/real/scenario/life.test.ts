@@ -1,4 +1,5 @@
 /** The life of tenants on whole servers: odd names, real credentials, changes by hand, renames, successors, removals. */
+import { toRingfenceError } from '../../../src/model/errors.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ClusterAccess } from '../../../src/model/backends.ts'
 import type { JsonObject } from '../../../src/model/json.ts'
@@ -301,7 +302,7 @@ const gone = (name: string, timeoutMs = 60_000) =>
     async () =>
       (await plane()
         .get(name)
-        .catch((error: { code?: string }) => error.code)) === 'NotFound',
+        .catch((error: unknown) => toRingfenceError(error).code)) === 'NotFound',
     timeoutMs,
   )
 

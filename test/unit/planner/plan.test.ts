@@ -3,7 +3,8 @@ import type { Drift, Observation } from '../../../src/model/driver.ts'
 import { RingfenceError } from '../../../src/model/errors.ts'
 import { jsonEqual, type JsonObject } from '../../../src/model/json.ts'
 import { type Address, addressOf, backendId, output, type Resource } from '../../../src/model/resource.ts'
-import { type InventoryRow, plan, type PlanInput, type Step } from '../../../src/planner/plan.ts'
+import { plan } from '../../../src/planner/plan.ts'
+import type { InventoryRow, PlanInput, Step } from '../../../src/planner/step.ts'
 
 const at = (key: string): Address => addressOf('acme', 'test', 'thing', key)
 const thing = (key: string, more: Partial<Resource> = {}): Resource => ({
