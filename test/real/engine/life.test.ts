@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { worldState } from '../../../src/drivers/memory/backend.ts'
 import { sweep } from '../../../src/engine/sweep.ts'
 import { migrations, migrate } from '../../../src/store/migrations.ts'
+import { RingfenceError } from '../../../src/model/errors.ts'
 import { findTenant } from '../../../src/store/tenants.ts'
 import { caller, documentOf, openEngine, resourcesOf, type TestEngine, tenantNamed } from '../../support/engine.ts'
 
@@ -57,6 +58,26 @@ describe('a second pass', () => {
     await pass()
     await pass()
     expect(worldState(engine.memory.world)).toEqual({ 'memory/Work acme-work': stranger })
+  })
+})
+
+describe('a tenant that fails', () => {
+  it('delays no other, and waits by itself', async () => {
+    engine.memory.faults.add({
+      verb: 'create',
+      kind: 'memory/Data',
+      externalName: 'acme-data',
+      when: 'before',
+      what: new RingfenceError('BackendFault', 'always'),
+    })
+    await engine.service.create(documentOf('acme'), caller)
+    await engine.service.create(documentOf('globex'), caller)
+    await pass()
+    expect((await findTenant(engine.store.db, 'globex'))?.phase).toBe('Ready')
+    const acme = await findTenant(engine.store.db, 'acme')
+    expect(acme?.conditions.find((condition) => condition.type === 'Database')).toMatchObject({
+      reason: 'BackendFault',
+    })
   })
 })
 
