@@ -169,6 +169,8 @@ export function openReplayer(cluster: ClusterAccess, access: PostgresAccess): Re
     connect: { ca: cluster.ca, cert: cluster.certificate?.cert, key: cluster.certificate?.key },
   })
   const pool = new pg.Pool({ ...clientConfig(access), max: 4 })
+  // The server stops while connections rest in the pool.
+  pool.on('error', () => undefined)
   const enter = gate(4)
   const turn = async ({ inside, statements }: Turn) => {
     const client =

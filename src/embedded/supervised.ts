@@ -8,7 +8,7 @@ import { openSync, closeSync } from 'node:fs'
 import { open as openFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { RingfenceError } from '../model/errors.ts'
+import { isRingfenceError, RingfenceError } from '../model/errors.ts'
 import { readIfThere, writePrivate } from './folder.ts'
 import { isRunning, processIdentity, type ProcessIdentity } from './process-identity.ts'
 
@@ -269,5 +269,20 @@ export async function superviseToEnd(dir: string, program: ServerProcess, signal
   } finally {
     signal?.removeEventListener('abort', cancel)
     await set.stop()
+  }
+}
+
+/**
+ * Starts again, on other ports, when one was taken between its choice and its use; ports that are free at a choice may
+ * be anybody's a moment later.
+ */
+export async function onFreePorts<T>(start: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start()
+    } catch (error) {
+      const taken = isRingfenceError(error) && /address already in use/i.test(error.message)
+      if (!taken || tries === 3) throw error
+    }
   }
 }

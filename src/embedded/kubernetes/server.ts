@@ -10,7 +10,7 @@ import type { KeyPair } from '../certificate.ts'
 import { privateFolder, readIfThere, writePrivate } from '../folder.ts'
 import { holdFolder } from '../lock.ts'
 import { freePort } from '../port.ts'
-import { SupervisedSet } from '../supervised.ts'
+import { onFreePorts, SupervisedSet } from '../supervised.ts'
 import { issueFile, openIdentities, signClient, type Identities } from './identities.ts'
 import { kubeconfig } from './kubeconfig.ts'
 import { apiServer, controllers, etcd, type Layout } from './processes.ts'
@@ -103,7 +103,8 @@ async function until(
   let last: unknown
   for (;;) {
     signal?.throwIfAborted()
-    if (set.endOf(id) !== undefined) throw await set.failure(id)
+    // What it stands on may be what ended.
+    for (const one of ['etcd', id]) if (set.endOf(one) !== undefined) throw await set.failure(one)
     try {
       if (await ready()) return
     } catch (error) {
@@ -185,7 +186,10 @@ async function bringUp(
 }
 
 /** Starts a control plane whose data lives in `dir` and answers how it is reached, ready for use. */
-export async function startKubernetes(options: StartKubernetes): Promise<EmbeddedKubernetes> {
+export const startKubernetes = (options: StartKubernetes): Promise<EmbeddedKubernetes> =>
+  onFreePorts(() => startOnce(options))
+
+async function startOnce(options: StartKubernetes): Promise<EmbeddedKubernetes> {
   const dir = await privateFolder(options.dir)
   const hold = await holdFolder(dir)
   let set: SupervisedSet | undefined

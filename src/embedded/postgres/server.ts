@@ -14,7 +14,7 @@ import { privateFolder, readIfThere, writePrivate } from '../folder.ts'
 import { holdFolder } from '../lock.ts'
 import { freePort } from '../port.ts'
 import { processIdentity } from '../process-identity.ts'
-import { SupervisedSet } from '../supervised.ts'
+import { onFreePorts, SupervisedSet } from '../supervised.ts'
 import { accountFor, giveTo, type Account } from './account.ts'
 import { postgresBinaries, type PostgresBinaries, type PostgresVersion } from './binaries.ts'
 import { ensureCluster } from './cluster.ts'
@@ -178,7 +178,10 @@ async function checkMajor(data: string, wanted: PostgresVersion): Promise<void> 
 }
 
 /** Starts PostgreSQL with its data in `dir` (made at the first start) and answers how it is reached. */
-export async function startPostgres(options: StartPostgres): Promise<EmbeddedPostgres> {
+export const startPostgres = (options: StartPostgres): Promise<EmbeddedPostgres> =>
+  onFreePorts(() => startOnce(options))
+
+async function startOnce(options: StartPostgres): Promise<EmbeddedPostgres> {
   const version = options.version ?? 18
   await mkdir(options.dir, { recursive: true, mode: 0o700 })
   const hold = await holdFolder(options.dir)

@@ -175,6 +175,7 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
       .poll(async () => (await policyDriver.observe(watched, call({ knownId: ours.id }))).status)
       .toBe('owned')
 
+    const beforeCut = seen.length
     proxy.set('refuse')
     expect((await policyDriver.observe(watched, call({ knownId: ours.id, fresh: true }))).status).toBe('unreadable')
     // Not in step any more: what the cache said is not repeated.
@@ -184,13 +185,14 @@ describeOn(['kubernetes'], 'the Kubernetes backend on a real API server', () => 
     await kubectl.request('DELETE', `${policies}/watched`, limits())
     await post(policies, policyBody('meanwhile'))
     proxy.set('pass')
+    // Each is told by name, or covered by a resync that was told after the cut.
+    const told = (externalName: string) =>
+      seen.slice(beforeCut).some((change) => change === 'resync' || change.externalName === externalName)
+    await expect.poll(() => told(`${namespace}/meanwhile`), { timeout: 40_000 }).toBe(true)
+    await expect.poll(() => told(`${namespace}/watched`), { timeout: 40_000 }).toBe(true)
     await expect
-      .poll(() => seen, { timeout: 10_000 })
-      .toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/meanwhile` })
-    await expect
-      .poll(() => seen, { timeout: 10_000 })
-      .toContainEqual({ kind: 'kubernetes/NetworkPolicy', externalName: `${namespace}/watched` })
-    expect(await policyDriver.observe(watched, call({ knownId: ours.id }))).toEqual({ status: 'absent' })
+      .poll(async () => (await policyDriver.observe(watched, call({ knownId: ours.id }))).status, { timeout: 40_000 })
+      .toBe('absent')
     const { objects } = await backend.snapshot(signal(), { fresh: false })
     expect(
       objects
