@@ -97,7 +97,9 @@ for (const version of ['postgres18', 'postgres15'] as const) {
         const { rows } = await client.query(
           "SELECT rolpassword LIKE 'SCRAM-SHA-256$4096:%' AS scram FROM pg_authid WHERE rolcanlogin",
         )
-        expect(rows).toEqual([{ scram: true }])
+        // Other files may have made logins of theirs meanwhile.
+        expect(rows.length).toBeGreaterThan(0)
+        expect(rows.filter((row: { scram: boolean }) => !row.scram)).toEqual([])
         const rules = await client.query('SELECT DISTINCT auth_method FROM pg_hba_file_rules')
         expect(rules.rows).toEqual([{ auth_method: 'scram-sha-256' }])
         const unencrypted = await client.query(
