@@ -45,17 +45,21 @@ export async function doctor(store: StoreConnection, products: Products): Promis
         ? 'additions that break isolation are removed'
         : 'additions that break isolation are reported only',
   }
-  const stopped = await store.run((db) => pausedSince(db)).catch(() => undefined)
-  const engine: Check =
-    stopped === undefined
-      ? { name: 'engine', status: 'ok', message: 'drift is repaired as it is found' }
-      : {
-          name: 'engine',
-          status: 'warning',
-          message: `paused since ${stopped.since.toISOString()}: nothing is repaired`,
-          fix: 'ringfence resume',
-        }
-  return [...checks, engine, fqdn, cni, breakGlass, enforcement]
+  return [...checks, await engine(store), fqdn, cni, breakGlass, enforcement]
+}
+
+/** Whether drift is repaired. A store that does not answer says nothing about it, and least of all that it is. */
+async function engine(store: StoreConnection): Promise<Check> {
+  const name = 'engine'
+  try {
+    const stopped = await store.run((db) => pausedSince(db))
+    if (stopped === undefined) return { name, status: 'ok', message: 'drift is repaired as it is found' }
+    const message = `paused since ${stopped.since.toISOString()}: nothing is repaired`
+    return { name, status: 'warning', message, fix: 'ringfence resume' }
+  } catch (error) {
+    const message = `whether drift is repaired is not known: ${toRingfenceError(error).message}`
+    return { name, status: 'failed', message, fix: 'see the check of the store' }
+  }
 }
 
 async function product(name: 'kubernetes' | 'postgres', products: Products, signal: AbortSignal): Promise<Check> {

@@ -54,10 +54,8 @@ export function createWorldReader(sources: WorldSources): WorldReader {
           sources.openings(tenant, context, (address) => outputs.get(tenant.uid)?.get(address)),
         ),
       )
-      const databases = tenants
-        .filter((tenant) => inside === undefined || inside.has(tenant.name))
-        .map((tenant) => tenant.names.database)
       const judged = tenants.filter((tenant) => inside === undefined || inside.has(tenant.name))
+      const databases = judged.map((tenant) => tenant.names.database)
       const ids = await sources.ids([...judged.map((tenant) => tenant.uid), 'platform'])
       const reading = {
         outputsOf: (owner: string, address: Address) => outputs.get(owner)?.get(address),

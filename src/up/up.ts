@@ -173,13 +173,15 @@ async function serve(options: UpOptions, controlPlane: ControlPlane, undo: Undo[
   return url
 }
 
+/** The token of the last start. One that is there and cannot be read is not replaced: somebody uses it. */
 async function tokenOf(file: string): Promise<string> {
-  try {
+  const kept = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw new RingfenceError('Usage', `the API's token ${file} cannot be read`, {}, error)
+  })
+  if (kept.trim().length >= 43) {
     await chmod(file, 0o600)
-    const kept = (await readFile(file, 'utf8')).trim()
-    if (kept.length >= 43) return kept
-  } catch {
-    // There is none yet.
+    return kept.trim()
   }
   const token = randomBytes(32).toString('base64url')
   await writePrivately(file, `${token}\n`)
