@@ -114,8 +114,10 @@ describe('a reflector', () => {
     }
     watches[0]?.response.destroy()
     await expect.poll(() => watches.at(-1)?.from).toBe('40')
+    // The server has the request before the reflector has its answer.
+    await expect.poll(() => reflector.inStep()).toBe(true)
     expect(changes).toEqual(['resync', 'resync'])
-    expect(reflector.get('late')).not.toBeNull()
+    expect(reflector.get('late')).toMatchObject({ metadata: { name: 'late' } })
     expect(reflector.get('a')).toMatchObject({ metadata: { labels: { new: 'yes' } } })
   })
 
@@ -142,6 +144,7 @@ describe('a reflector', () => {
     await expect.poll(() => watches.length).toBe(2)
     watches[1]?.response.end('{"type":"ADDED","obj')
     await expect.poll(() => watches.length).toBe(3)
+    await expect.poll(() => reflector.inStep()).toBe(true)
     expect(reflector.get('b')).toBeNull()
   })
 
